@@ -1,0 +1,37 @@
+"""landex: infer the expression of unmeasured target genes from landmark genes."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/retrieve.smk"
+include: "workflow/rules/cohort.smk"
+include: "workflow/rules/compendium.smk"
+include: "workflow/rules/split.smk"
+include: "workflow/rules/normalise.smk"
+include: "workflow/rules/baselines.smk"
+include: "workflow/rules/networks.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "results/report/report.html",
+        "results/report/summary.tsv",
+        "results/report/genes.tsv",
+
+
+rule fetch:
+    # Downloads only: for a machine with network before a run on one without.
+    input:
+        expand(rules.retrieve.output.soft, series=sorted({source["geo"] for source in SERIES.values()})),

@@ -1,0 +1,159 @@
+"""A simulated run for tests of the report: files as the stages before it write them, with made-up numbers."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from landex.page import Run, read_run
+from landex.summary import read_evaluations, read_models, summarise, widen
+
+# A title that a submitter could have typed.
+MARKUP = '<img src=x onerror="console.error(1)"> & <b>bold</b></script>'
+MODELS = {"ols": "ols", "ridge": "ridge", "relu_tanh": "network", "dgex": "network", "deep": "network"}
+VIEWS = {"test": ["training"], "kidney": ["training", "own"], "geuvadis": ["training", "own"]}
+EPOCHS = 12
+
+
+def simulated_run(folder: Path, *, targets: int = 120) -> Run:
+    """Write the inputs of the report's rules below `folder`, summarise them, and read the run.
+
+    The first target is called NA, the second carries markup in its symbol, the last two are overlapping.
+    """
+    inputs = _write_inputs(folder, targets)
+    errors = read_evaluations(inputs.pop("evaluations"))
+    tables = {"summary": summarise(errors, read_models(inputs["metrics"]), "ridge"), "genes": widen(errors)}
+    written = {name: _write(table, folder / f"{name}.tsv") for name, table in tables.items()}
+    return read_run(
+        **inputs, **written, baseline="ridge", external=["kidney", "geuvadis"],
+        split_by="sample", fractions=[0.8, 0.1, 0.1], seed=1,
+    )  # fmt: skip
+
+
+def _write_inputs(folder: Path, targets: int) -> dict[str, Any]:
+    random = np.random.default_rng(1)
+    genes = _genes(targets)
+    difficulty = random.gamma(9, 0.06, targets)
+    evaluations = []
+    for rank, model in enumerate(MODELS):
+        for shift, (cohort, scalings) in enumerate(VIEWS.items()):
+            measured = genes.iloc[: targets if cohort == "test" else targets * 2 // 3]
+            rows = [_errors(measured, difficulty, scaling, 0.03 * shift - 0.01 * rank, random) for scaling in scalings]
+            path = folder / f"evaluation/{model}.{cohort}.tsv"
+            evaluations.append(_write(pd.concat(rows), path))
+    return {
+        "evaluations": evaluations,
+        "metrics": [_metrics(folder, model, kind, rank) for rank, (model, kind) in enumerate(MODELS.items())],
+        "histories": [
+            _history(folder, model, rank) for rank, (model, kind) in enumerate(MODELS.items()) if kind == "network"
+        ],
+        "quality": [
+            _quality(folder, "gdsc", "GDSC cell lines", "", 200),
+            _quality(folder, "kidney", f"GSE781 {MARKUP}", "GPL96", 17),
+            _quality(folder, "geuvadis", "Geuvadis", "RNA-seq counts", 85),
+        ],
+        "duplicates": _duplicates(folder),
+        "split": _split(folder),
+        "roles": _roles(folder, genes),
+    }
+
+
+def _write(table: pd.DataFrame, path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, sep="\t", index=False)
+    return str(path)
+
+
+def _genes(targets: int) -> pd.DataFrame:
+    number = np.arange(targets)
+    genes = pd.DataFrame(
+        {
+            "gene": [str(1000 + i) for i in number],
+            "symbol": [f"GENE{i}" for i in number],
+            "ensembl": [f"ENSG{i:011d}" for i in number],
+            "cmap": np.where(number % 2, "inferred", "best_inferred"),
+            "overlapping": (number >= targets - 2).astype(int),
+        }
+    )
+    genes.loc[0, ["gene", "symbol", "ensembl"]] = ["NA", "NA", ""]
+    genes.loc[1, "symbol"] = MARKUP
+    return genes
+
+
+def _errors(
+    genes: pd.DataFrame, difficulty: np.ndarray, scaling: str, shift: float, random: np.random.Generator
+) -> pd.DataFrame:
+    mae = difficulty[: len(genes)] + shift + random.normal(0, 0.02, len(genes)) + 0.2 * (scaling == "training")
+    pearson = np.clip(1.1 - mae, -1, 1)
+    pearson[0] = np.nan
+    return genes.assign(
+        scaling=scaling, n=85, mae=mae, rmse=1.3 * mae, pearson=pearson, spearman=0.9 * pearson, r2=pearson**2
+    )
+
+
+def _metrics(folder: Path, model: str, kind: str, rank: int) -> str:
+    network = kind == "network"
+    values = {
+        "kind": kind, "preset": model if network else None,
+        "settings": {"hidden": [512, 512], "dropout": 0.5, "loss": "mae"} if network else {},
+        "parameters": 1_000_000 + rank, "seconds": 75.2 * (rank + 1), "peak_memory_mb": 512.0 * (rank + 1),
+        "device": "CPU, 2 threads", "select_mae": 0.6 - 0.01 * rank, "best_epoch": 9 if network else None,
+        "epochs": EPOCHS if network else None, "stopped": "no better for 3 epochs" if network else None,
+    }  # fmt: skip
+    path = folder / f"models/{model}/metrics.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values), encoding="utf-8")
+    return str(path)
+
+
+def _history(folder: Path, model: str, rank: int) -> str:
+    epoch = np.arange(1, EPOCHS + 1)
+    training = 0.5 + 0.3 * np.exp(-epoch / 4)
+    table = pd.DataFrame(
+        {
+            "epoch": epoch, "learning_rate": 1e-3, "training_loss": training, "training_mae": training,
+            "select_mae": training + 0.03 - 0.01 * rank, "seconds": 1.0,
+        }
+    )  # fmt: skip
+    return _write(table, folder / f"models/{model}/history.tsv")
+
+
+def _quality(folder: Path, cohort: str, series: str, platform: str, samples: int) -> str:
+    rejected = np.arange(samples) < 2 * bool(platform)
+    table = pd.DataFrame(
+        {
+            "sample": [f"{cohort}{i}" for i in range(samples)], "series": series, "platform": platform,
+            "kept": (~rejected).astype(int), "reason": np.where(rejected, "more than half of the values missing", ""),
+            "scale": {"": "log2", "GPL96": "linear"}.get(platform, "counts"),
+            "q00": 0.1, "q25": 2.0, "q50": 5.0, "q75": 80.0, "q99": 900.0, "q100": 25000.0, "missing": 0.01,
+        }
+    )  # fmt: skip
+    return _write(table, folder / f"cohorts/{cohort}.qc.tsv")
+
+
+def _duplicates(folder: Path) -> str:
+    table = pd.DataFrame(
+        {
+            "sample": ["gdsc3", "gdsc4"], "cohort": "gdsc", "group": "1", "kept": [1, 0], "distance": [0.0, 0.0123],
+        }
+    )  # fmt: skip
+    return _write(table, folder / "compendium/duplicates.tsv")
+
+
+def _split(folder: Path) -> str:
+    names = [f"gdsc{i}" for i in range(199)]
+    parts = ["training"] * 159 + ["select"] * 10 + ["calibrate"] * 10 + ["test"] * 20
+    table = pd.DataFrame({"sample": names, "source": "gdsc", "series": "GDSC", "group": names, "part": parts})
+    return _write(table, folder / "split/split.tsv")
+
+
+def _roles(folder: Path, genes: pd.DataFrame) -> str:
+    targets = genes.assign(role="target", reason="", cohorts="gdsc,kidney")
+    targets.loc[targets["overlapping"] == 1, "reason"] = "overlapping with a landmark"
+    others = targets.head(30).assign(
+        gene=[f"L{i}" for i in range(30)], overlapping=0,
+        role=["landmark"] * 20 + ["unused"] * 10, reason=[""] * 20 + ["not asked for"] * 10,
+    )  # fmt: skip
+    return _write(pd.concat([others, targets]), folder / "split/genes.tsv")

@@ -1,0 +1,60 @@
+"""Cohorts: samples x genes of one source, in log2."""
+
+
+rule cohort_series:
+    input:
+        soft=lambda wildcards: rules.retrieve.output.soft.format(series=SERIES[wildcards.cohort]["geo"]),
+        names="resources/genes/ids.tsv.gz",
+    output:
+        matrix="results/cohorts/{cohort}.h5ad",
+        qc="results/cohorts/{cohort}.qc.tsv",
+    log:
+        "results/logs/cohort/{cohort}.log",
+    benchmark:
+        "results/benchmarks/cohort/{cohort}.tsv"
+    wildcard_constraints:
+        cohort=one_of(SERIES),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        series=lambda wildcards: SERIES[wildcards.cohort]["geo"],
+        platform=lambda wildcards: SERIES[wildcards.cohort]["platform"],
+        scale=lambda wildcards: SERIES[wildcards.cohort]["values"],
+        group=lambda wildcards: SERIES[wildcards.cohort].get("group", SERIES[wildcards.cohort]["geo"]),
+        code=code("cohort_series"),
+    script:
+        "../scripts/cohort_series.py"
+
+
+rule cohort_matrix:
+    input:
+        matrix=lambda wildcards: MATRICES[wildcards.cohort]["matrix"],
+        names="resources/genes/ids.tsv.gz",
+    output:
+        matrix="results/cohorts/{cohort}.h5ad",
+        qc="results/cohorts/{cohort}.qc.tsv",
+    log:
+        "results/logs/cohort/{cohort}.log",
+    benchmark:
+        "results/benchmarks/cohort/{cohort}.tsv"
+    wildcard_constraints:
+        cohort=one_of(MATRICES),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        file=lambda wildcards: file_fingerprint(MATRICES[wildcards.cohort]["matrix"]),
+        scale=lambda wildcards: MATRICES[wildcards.cohort]["values"],
+        genes=lambda wildcards: MATRICES[wildcards.cohort]["genes"],
+        series=series_of_matrix,
+        group=lambda wildcards: MATRICES[wildcards.cohort].get("group", series_of_matrix(wildcards)),
+        code=code("cohort_matrix"),
+    script:
+        "../scripts/cohort_matrix.py"

@@ -1,0 +1,115 @@
+"""Helpers of rules: the checked config, the names of cohorts and models, fingerprints."""
+
+import re
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+from snakemake.utils import validate
+
+SCRIPTS = Path(workflow.basedir, "workflow", "scripts")
+SCHEMA = Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml")
+sys.path.insert(0, str(SCRIPTS))
+
+from landex.config import meaning_problems, model_settings, schema_problems, without_dropped
+from landex.fingerprint import FileFingerprints, code_fingerprint
+from landex.inputs import geo_file, input_problems
+
+
+def stop_at(problems):
+    """End with one line a problem, before anything runs."""
+    for problem in problems:
+        print(f"landex: {problem}", file=sys.stderr)
+    if problems:
+        sys.exit(1)
+
+
+stop_at(schema_problems(config, yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))))
+config = without_dropped(config)
+validate(config, str(SCHEMA))
+stop_at(meaning_problems(config))
+stop_at(input_problems(config))
+
+SOURCES = config["compendium"]["sources"]
+EXTERNAL = config["external"]
+COHORTS = {**SOURCES, **EXTERNAL}
+SERIES = {name: source for name, source in COHORTS.items() if "geo" in source}
+MATRICES = {name: source for name, source in COHORTS.items() if "matrix" in source}
+MODELS = config["models"]
+NETWORKS = [name for name, model in MODELS.items() if model["kind"] == "network"]
+BASELINES = [name for name in MODELS if name not in NETWORKS]
+# The held-out part of the compendium, and every cohort that nothing learns from.
+EVALUATED = ["test", *EXTERNAL]
+BASELINE = config["report"]["baseline"]
+# Without a network besides the baseline there is nothing to set against it.
+SCATTERED = EVALUATED if set(NETWORKS) - {BASELINE} else []
+
+file_fingerprint = FileFingerprints(Path(".snakemake", "landex-fingerprints.json"))
+
+
+@lru_cache(maxsize=None)
+def code(script):
+    """Return the fingerprint of a script and of the modules that it imports, for `params: code=`."""
+    return code_fingerprint(SCRIPTS / f"{script}.py", SCRIPTS / "landex")
+
+
+def one_of(names):
+    """Return a wildcard constraint that matches these names and nothing else."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+def mirror_fingerprint(wildcards):
+    """Return the fingerprint of a series in a mirror that is a folder; an address has none."""
+    path = geo_file(config["geo"]["mirror"], wildcards.series)
+    return file_fingerprint(path) if path else ""
+
+
+def series_of_matrix(wildcards):
+    """Return the series of a matrix file's samples: the source's name where the config names none."""
+    return MATRICES[wildcards.cohort].get("series", wildcards.cohort)
+
+
+def own_split():
+    """Return the user's own table of parts, where split.by names one."""
+    by = config["split"]["by"]
+    return [] if by in ("series", "sample") else [by]
+
+
+def own_targets():
+    """Return the user's own list of targets, where genes.targets names a file."""
+    targets = config["genes"]["targets"]
+    return [targets] if isinstance(targets, str) and targets not in ("measured", "dgex") else []
+
+
+def normalised_cohort(wildcards):
+    """Return the normalised matrix that holds a cohort; the test part lies in the compendium's."""
+    name = "compendium" if wildcards.cohort == "test" else wildcards.cohort
+    return f"results/normalised/{name}.h5ad"
+
+
+def figure(kind, cohort):
+    """Return the SVG file of one kind and cohort, marked for Snakemake's report."""
+    return report(
+        f"results/report/figures/{kind}.{cohort}.svg",
+        caption=f"../report/{kind}.rst",
+        category="Errors of the genes",
+        labels={"cohort": cohort, "figure": kind},
+    )
+
+
+def learning_curves():
+    """Return the figure of learning curves, marked for Snakemake's report, if there are networks to draw."""
+    marked = report(
+        "results/report/figures/learning_curves.svg",
+        caption="../report/learning_curves.rst",
+        category="Learning",
+        labels={"cohort": "compendium", "figure": "learning curves"},
+    )
+    return [marked] if NETWORKS else []
+
+
+wildcard_constraints:
+    cohort=one_of(["test", *COHORTS]),
+    model=one_of(MODELS),
+    series=r"GSE\d+",

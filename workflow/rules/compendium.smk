@@ -1,0 +1,27 @@
+"""The compendium: the cohorts to learn from, joined on genes, without near-duplicates."""
+
+
+rule compendium:
+    input:
+        sources=expand("results/cohorts/{cohort}.h5ad", cohort=SOURCES),
+        external=expand("results/cohorts/{cohort}.h5ad", cohort=EXTERNAL),
+    output:
+        matrix="results/compendium/compendium.h5ad",
+        duplicates="results/compendium/duplicates.tsv",
+    log:
+        "results/logs/compendium/compendium.log",
+    benchmark:
+        "results/benchmarks/compendium/compendium.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        sources=list(SOURCES),
+        external=list(EXTERNAL),
+        distance=config["compendium"]["duplicates"]["distance"],
+        code=code("compendium"),
+    script:
+        "../scripts/compendium.py"

@@ -1,0 +1,72 @@
+"""Frozen references from the training samples, and z-scores of everything."""
+
+
+rule references:
+    input:
+        compendium="results/compendium/compendium.h5ad",
+        genes="results/split/genes.tsv",
+        split="results/split/split.tsv",
+    output:
+        references="results/normalised/references.h5",
+    log:
+        "results/logs/references/references.log",
+    benchmark:
+        "results/benchmarks/references/references.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        code=code("references"),
+    script:
+        "../scripts/references.py"
+
+
+rule normalise:
+    input:
+        compendium="results/compendium/compendium.h5ad",
+        references="results/normalised/references.h5",
+    output:
+        matrix="results/normalised/compendium.h5ad",
+    log:
+        "results/logs/normalise/compendium.log",
+    benchmark:
+        "results/benchmarks/normalise/compendium.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        code=code("normalise"),
+    script:
+        "../scripts/normalise.py"
+
+
+rule normalise_external:
+    input:
+        cohort="results/cohorts/{cohort}.h5ad",
+        compendium="results/compendium/compendium.h5ad",
+        split="results/split/split.tsv",
+        references="results/normalised/references.h5",
+    output:
+        matrix="results/normalised/{cohort}.h5ad",
+    log:
+        "results/logs/normalise/{cohort}.log",
+    benchmark:
+        "results/benchmarks/normalise/{cohort}.tsv"
+    wildcard_constraints:
+        cohort=one_of(EXTERNAL),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        code=code("normalise_external"),
+    script:
+        "../scripts/normalise_external.py"

@@ -1,0 +1,17 @@
+"""Rule cohort_series: a cohort from one platform of a GEO series."""
+
+from landex.job import job
+
+with job(snakemake.log[0], __file__):
+    from landex.series import SeriesSource, write_series_cohort
+
+    source = SeriesSource(
+        name=snakemake.wildcards.cohort,
+        series=snakemake.params.series,
+        platform=snakemake.params.platform,
+        values=snakemake.params.scale,
+        group=snakemake.params.group,
+    )
+    write_series_cohort(
+        source, snakemake.input.soft, snakemake.input.names, snakemake.output.matrix, snakemake.output.qc
+    )

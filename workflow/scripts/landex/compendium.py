@@ -1,0 +1,144 @@
+"""The compendium: the cohorts that models learn from, joined on genes, without near-duplicates."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from landex.duplicates import groups_of, near_pairs, normal_scores
+from landex.errors import UserError
+from landex.files import atomic
+from landex.h5ad import Block, create_matrix, open_matrix
+
+_logger = logging.getLogger(__name__)
+
+# On fewer shared genes the distance between two profiles says little about whether they are one.
+_FEWEST_SHARED_GENES = 100
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One cohort in memory: values (samples, genes) with its tables."""
+
+    name: str
+    values: Block
+    obs: pd.DataFrame
+    var: pd.DataFrame
+
+    def on(self, genes: Sequence[str]) -> Block:
+        return self.values[:, self.var.index.get_indexer(list(genes))]
+
+
+def write_compendium(
+    sources: Mapping[str, Path],
+    external: Mapping[str, Path],
+    distance: float,
+    matrix: str | Path,
+    duplicates: str | Path,
+) -> None:
+    """Join cohorts on the genes that all of them measure and leave near-duplicates out.
+
+    Of a group of duplicates the first sample in the order of the sources stays. A sample that an external
+    cohort holds too goes: what is tested on is never learnt from.
+
+    Parameters
+    ----------
+    sources
+        The .h5ad of every cohort to learn from, by name.
+    external
+        The .h5ad of every external cohort, by name.
+    distance
+        Root mean square difference of normal scores up to which two samples are duplicates.
+    matrix, duplicates
+        compendium.h5ad and duplicates.tsv (columns sample, cohort, group, kept, distance).
+
+    Raises
+    ------
+    UserError
+        If the cohorts share no gene.
+    """
+    parts = [_read(name, path) for name, path in sources.items()]
+    var = _shared_genes(parts)
+    genes = var.index.tolist()
+    values = np.concatenate([part.on(genes) for part in parts])
+    obs = _unique_names(pd.concat([part.obs for part in parts]))
+    others = [_read(name, path) for name, path in external.items()]
+    kept, table = _mark_duplicates(values, obs, genes, others, distance)
+    rows = np.flatnonzero(kept)
+    _logger.info("%d of %d samples kept, %d shared genes", len(rows), len(values), len(genes))
+    with atomic(duplicates) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    with create_matrix(matrix, obs.iloc[rows], var) as out:
+        out.write(slice(0, len(rows)), values[rows])
+
+
+def _read(name: str, path: Path) -> _Part:
+    with open_matrix(path) as matrix:
+        return _Part(name, matrix.read(), matrix.obs, matrix.var)
+
+
+def _shared_genes(parts: Sequence[_Part]) -> pd.DataFrame:
+    shared = parts[0].var.index
+    for part in parts[1:]:
+        shared = shared[shared.isin(part.var.index)]
+    if not len(shared):
+        sizes = ", ".join(f"{part.name} {len(part.var)}" for part in parts)
+        raise UserError(f"compendium.sources: no gene is measured by all of them (genes: {sizes})")
+    return parts[0].var.loc[shared, ["symbol", "ensembl", "mapped"]]
+
+
+def _unique_names(obs: pd.DataFrame) -> pd.DataFrame:
+    """Put the source before names that several sources use; GEO's own accessions are one sample anyway."""
+    repeated = obs.index.duplicated(keep=False)
+    names = np.where(repeated, obs["source"].astype(str) + ":" + obs.index.astype(str), obs.index.astype(str))
+    return obs.set_axis(pd.Index(names, name="sample"), axis=0)
+
+
+def _mark_duplicates(
+    values: Block, obs: pd.DataFrame, genes: Sequence[str], external: Sequence[_Part], distance: float
+) -> tuple[NDArray[np.bool_], pd.DataFrame]:
+    """Say which samples stay, and list all samples that have a near-duplicate."""
+    scores = normal_scores(values)
+    pairs = list(near_pairs(scores, scores, distance))
+    leaders = groups_of(pairs, len(values))
+    kept = leaders == np.arange(len(values))
+    nearest = np.full(len(values), np.inf)
+    for pair in pairs:
+        for row in (pair.first, pair.second):
+            nearest[row] = min(nearest[row], pair.distance)
+    found: list[dict[str, object]] = []
+    for part in external:
+        shared = [gene for gene in genes if gene in part.var.index]
+        if len(shared) < _FEWEST_SHARED_GENES:
+            continue
+        columns = [genes.index(gene) for gene in shared] if len(shared) < len(genes) else slice(None)
+        ours = normal_scores(values[:, columns])
+        for pair in near_pairs(ours, normal_scores(part.on(shared)), distance):
+            kept[leaders == leaders[pair.first]] = False
+            nearest[pair.first] = min(nearest[pair.first], pair.distance)
+            found.append(
+                {
+                    "sample": part.obs.index[pair.second],
+                    "cohort": part.name,
+                    "group": obs.index[leaders[pair.first]],
+                    "kept": 1,
+                    "distance": pair.distance,
+                }
+            )
+    rows = np.flatnonzero(np.isfinite(nearest))
+    ours_found = [
+        {
+            "sample": obs.index[row],
+            "cohort": obs["source"].iloc[row],
+            "group": obs.index[leaders[row]],
+            "kept": int(kept[row]),
+            "distance": nearest[row],
+        }
+        for row in rows
+    ]
+    columns_of_table = ["sample", "cohort", "group", "kept", "distance"]
+    return kept, pd.DataFrame(ours_found + found, columns=columns_of_table).sort_values("group", kind="stable")

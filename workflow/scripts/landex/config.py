@@ -1,0 +1,159 @@
+"""The user's settings: checked in plain words before anything runs, and resolved to what the rules need."""
+
+import difflib
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from landex.presets import DEFAULT_PRESET, PRESETS
+
+Settings = dict[str, Any]
+
+# Which of a model's keys belong to which kinds; every other key of the schema is a network's.
+_KEYS_OF_LINEAR_MODELS = {"ols": {"kind"}, "ridge": {"kind", "lambdas"}}
+_RESERVED_COHORTS = {"test", "compendium"}
+
+
+def without_dropped(config: Mapping[str, Any]) -> Settings:
+    """Copy a config without the sources, external cohorts and models that are set to null."""
+    copied: Settings = {key: dict(value) if isinstance(value, dict) else value for key, value in config.items()}
+    for section, key in (("compendium", "sources"), (None, "external"), (None, "models")):
+        parent = copied.get(section) if section else copied
+        if isinstance(parent, dict) and isinstance(parent.get(key), dict):
+            parent[key] = {name: entry for name, entry in parent[key].items() if entry is not None}
+    return copied
+
+
+def schema_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """List where a config departs from the schema, a line each; unknown keys name the nearest known one."""
+    errors = Draft202012Validator(schema).iter_errors(config)
+    by_place = sorted(errors, key=lambda error: [str(part) for part in error.absolute_path])
+    return [line for error in by_place for line in _lines(error)]
+
+
+def _lines(error: ValidationError) -> Iterator[str]:
+    place = ".".join(str(part) for part in error.absolute_path)
+    within = f"{place}." if place else ""
+    schema = error.schema if isinstance(error.schema, dict) else {}
+    expected: Any = error.validator_value
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = list(schema.get("properties", {}))
+        for key in error.instance:
+            if key not in known:
+                yield f"{within}{key}: unknown key{_nearest(str(key), known)}"
+    elif error.validator == "required" and isinstance(error.instance, dict):
+        missing = [key for key in expected if key not in error.instance]
+        yield f"{place}: the key {missing[0]} is missing"
+    elif error.validator == "enum":
+        choices = [str(choice) for choice in expected]
+        yield f"{place}: {error.instance!r} is not one of {', '.join(choices)}{_nearest(str(error.instance), choices)}"
+    elif error.validator == "type":
+        # YAML reads 1e-4 as text: it wants a dot.
+        hint = " (YAML wants a dot in numbers such as 1.0e-4)" if _is_number_as_text(error.instance) else ""
+        yield f"{place or 'config'}: {error.instance!r} should be {_words(expected)}{hint}"
+    elif error.validator == "anyOf":
+        yield f"{place}: {error.instance!r} is none of what is allowed here: {schema.get('description', '')}"
+    elif error.parent is not None or "propertyNames" in list(error.absolute_schema_path):
+        yield f"{within}{error.instance}: names are made of letters, digits, _ and - only"
+    elif error.validator == "pattern":
+        yield f"{place}: {error.instance!r} does not match {expected}"
+    else:
+        yield f"{place}: {error.message}"
+
+
+def _is_number_as_text(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _words(types: str | list[str]) -> str:
+    names = {
+        "object": "a mapping",
+        "array": "a list",
+        "string": "text",
+        "null": "null",
+        "integer": "a whole number",
+    }
+    return " or ".join(names.get(name, f"a {name}") for name in ([types] if isinstance(types, str) else types))
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
+
+
+def meaning_problems(config: Mapping[str, Any]) -> list[str]:
+    """List what a schema cannot say: contradictions between keys of a valid, completed config."""
+    return [
+        *_source_problems(config["compendium"]["sources"], "compendium.sources"),
+        *_source_problems(config["external"], "external"),
+        *_cohort_problems(config),
+        *_model_problems(config),
+        *_split_problems(config["split"]["fractions"]),
+    ]
+
+
+def _source_problems(sources: Mapping[str, Settings], section: str) -> Iterator[str]:
+    for name, source in sources.items():
+        place = f"{section}.{name}"
+        if ("geo" in source) == ("matrix" in source):
+            yield f"{place}: name either a GEO series (geo: GSE..., platform: GPL...) or a file (matrix: path)"
+        elif "geo" in source and "platform" not in source:
+            yield f"{place}: say which platform of {source['geo']} to take (platform: GPL...)"
+        elif "matrix" in source and "platform" in source:
+            yield f"{place}.platform: goes with a GEO series only; a matrix file names genes, not probes"
+        elif "geo" in source and (source["values"] == "counts" or source["genes"] != "auto" or "series" in source):
+            yield f"{place}: values: counts, genes and series go with a matrix file only"
+
+
+def _cohort_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    sources, external = config["compendium"]["sources"], config["external"]
+    if not sources:
+        yield "compendium.sources: name at least one source to learn from"
+    for name in sources.keys() & external.keys():
+        yield f"external.{name}: is a source of the compendium too; an external cohort is never learnt from"
+    for name in (sources.keys() | external.keys()) & _RESERVED_COHORTS:
+        yield f"{name}: this name is taken; choose another for the cohort"
+
+
+def _model_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    models = config["models"]
+    if not models:
+        yield "models: name at least one model"
+    for name, entry in models.items():
+        allowed = _KEYS_OF_LINEAR_MODELS.get(entry["kind"])
+        for key in entry:
+            if (allowed is not None and key not in allowed) or (allowed is None and key == "lambdas"):
+                yield f"models.{name}.{key}: a model of kind {entry['kind']} has no such setting"
+    baseline = config["report"]["baseline"]
+    if models and baseline not in models:
+        yield f"report.baseline: there is no model {baseline}{_nearest(baseline, list(models))}"
+
+
+def _split_problems(fractions: list[float]) -> Iterator[str]:
+    if not math.isclose(sum(fractions), 1, abs_tol=1e-6):
+        yield f"split.fractions: {fractions} add up to {sum(fractions):g}, not to 1"
+
+
+def model_settings(entry: Mapping[str, Any]) -> Settings:
+    """Complete one entry of `models:`: a network's preset with the entry's own settings laid over it."""
+    if entry["kind"] == "network":
+        preset = entry.get("preset", DEFAULT_PRESET)
+        settings = dict(PRESETS[preset])
+        # The paper trains deeper networks with the lower of its two rates.
+        if preset == "dgex" and len(entry.get("hidden", settings["hidden"])) > 1:
+            settings["learning_rate"] = 3e-4
+        settings.update({key: value for key, value in entry.items() if key not in ("kind", "preset")})
+        return settings
+    if entry["kind"] == "ridge":
+        default = [10 ** (-4 + 6 * step / 29) for step in range(30)]
+        return {"lambdas": list(entry.get("lambdas", default))}
+    return {}

@@ -1,0 +1,135 @@
+"""Fingerprints of code and of users' files: what decides whether a job is stale.
+
+Snakemake compares a rule's `params`; these fingerprints are params. They change on a real change only: not
+on `touch`, a `git checkout`, a comment or a docstring.
+"""
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from landex.files import atomic
+
+# Content is read up to this size; above it a file is known by size, modification time and inode.
+_CONTENT_LIMIT = 1 << 30
+
+
+def code_fingerprint(script: str | Path, package: str | Path) -> str:
+    """Hash the syntax trees of a script and of all modules of the package that it imports, transitively.
+
+    Imports inside functions count; docstrings and comments do not.
+
+    Parameters
+    ----------
+    script
+        The Python file that a rule runs.
+    package
+        Folder of the package; modules outside it are left to the software environment.
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
+
+    Raises
+    ------
+    ValueError
+        At a relative import, which would not be followed.
+    """
+    package = Path(package)
+    seen: dict[str, str] = {}
+    waiting = [("", Path(script)), (package.name, package / "__init__.py")]
+    while waiting:
+        name, path = waiting.pop()
+        if name in seen:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        waiting += [(module, _module_path(module, package)) for module in _imports(tree, package)]
+        seen[name] = ast.dump(_without_docstrings(tree))
+    digest = hashlib.sha256()
+    for name in sorted(seen):
+        digest.update(f"{name}\0{seen[name]}\0".encode())
+    return digest.hexdigest()[:16]
+
+
+def _module_path(module: str, package: Path) -> Path:
+    path = package.joinpath(*module.split(".")[1:])
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _imports(tree: ast.AST, package: Path) -> Iterator[str]:
+    """Name the package's modules that a syntax tree imports, anywhere in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise ValueError(f"relative import in line {node.lineno}: write the module's full name")
+            # `from landex import x` may name a module, `from landex.x import y` hardly does.
+            names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            if name.split(".")[0] == package.name and _module_path(name, package).exists():
+                yield name
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
+                node.body = node.body[1:]
+    return tree
+
+
+class FileFingerprints:
+    """Fingerprints of users' own files by content, remembered by size, modification time and inode.
+
+    Parameters
+    ----------
+    cache
+        JSON file that remembers digests between calls, so that a file is read again only when its size,
+        modification time or inode changed. A damaged cache is made anew.
+    """
+
+    def __init__(self, cache: str | Path) -> None:
+        self._cache = Path(cache)
+        self._known = self._load()
+
+    def __call__(self, path: str | Path) -> str:
+        """Return the fingerprint of one existing file; OSError if it cannot be read."""
+        path = Path(path).resolve()
+        status = path.stat()
+        state = f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
+        if status.st_size > _CONTENT_LIMIT:
+            return state
+        known = self._known.get(str(path))
+        if known and known[0] == state:
+            return known[1]
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "blake2b").hexdigest()[:32]
+        self._known[str(path)] = [state, digest]
+        self._save()
+        return digest
+
+    def _load(self) -> dict[str, list[str]]:
+        try:
+            known = json.loads(self._cache.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def _save(self) -> None:
+        try:
+            with atomic(self._cache) as temporary:
+                temporary.write_text(json.dumps(self._known), encoding="utf-8")
+        except OSError:
+            # A read-only folder costs a little time, not the run.
+            return

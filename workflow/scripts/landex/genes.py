@@ -1,0 +1,147 @@
+"""Names of human genes: from whatever a file calls them to Entrez ids."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from landex.errors import UserError
+
+_ENSEMBL = re.compile(r"^(ENSG\d{11})(\.\d+)?$")
+
+
+@dataclass(frozen=True)
+class GeneNames:
+    """Ids of all human genes: columns entrez, symbol, aliases and ensembl, several joined with `|`.
+
+    Parameters
+    ----------
+    table
+        All columns text; empty where there is none.
+    """
+
+    table: pd.DataFrame
+
+    @classmethod
+    def read(cls, path: str | Path) -> "GeneNames":
+        """Read resources/genes/ids.tsv.gz; a symbol such as NA stays text."""
+        return cls(read_text_table(path, ["entrez", "symbol", "aliases", "ensembl"]))
+
+    @cached_property
+    def _rows(self) -> pd.DataFrame:
+        rows = self.table.set_index("entrez")[["symbol", "ensembl"]]
+        return rows.assign(ensembl=rows["ensembl"].str.partition("|")[0])
+
+    @cached_property
+    def _by_symbol(self) -> dict[str, str]:
+        """Map symbols to Entrez ids; where genes share one, the first that has an Ensembl id takes it."""
+        rows = self.table.assign(unknown=self.table["ensembl"] == "").sort_values("unknown", kind="stable")
+        rows = rows.drop_duplicates("symbol")
+        return dict(zip(rows["symbol"], rows["entrez"], strict=True))
+
+    @cached_property
+    def _by_alias(self) -> dict[str, str]:
+        """Map aliases that belong to one gene only to Entrez ids."""
+        rows = self.table.assign(alias=self.table["aliases"].str.split("|")).explode("alias")
+        rows = rows[rows["alias"] != ""].drop_duplicates(["alias", "entrez"])
+        unique = rows[~rows["alias"].duplicated(keep=False)]
+        return dict(zip(unique["alias"], unique["entrez"], strict=True))
+
+    @cached_property
+    def _by_ensembl(self) -> dict[str, str]:
+        """Map Ensembl ids to Entrez ids; where several genes share one, the lowest Entrez id takes it."""
+        rows = self.table.assign(ensembl=self.table["ensembl"].str.split("|")).explode("ensembl")
+        rows = rows[rows["ensembl"] != ""].drop_duplicates("ensembl")
+        return dict(zip(rows["ensembl"], rows["entrez"], strict=True))
+
+    def detect(self, names: Sequence[str]) -> str:
+        """Say what most of the names are: `entrez`, `symbol` or `ensembl`.
+
+        Raises
+        ------
+        UserError
+            If fewer than a tenth of the names are known in any of the three.
+        """
+        shares = {
+            "entrez": sum(name in self._rows.index for name in names),
+            "symbol": sum(name in self._by_symbol or name in self._by_alias for name in names),
+            "ensembl": sum(bool(_ENSEMBL.match(name)) for name in names),
+        }
+        best = max(shares, key=lambda kind: shares[kind])
+        if shares[best] * 10 < len(names):
+            raise UserError(
+                f"the genes are not named by human Entrez ids, symbols or Ensembl ids (first: "
+                f"{', '.join(names[:3])}); genes in a table stand in rows, samples in columns"
+            )
+        return best
+
+    def identify(self, names: Sequence[str], kind: str) -> pd.DataFrame:
+        """Name genes by Entrez id where there is one, else by Ensembl id, else by their own name.
+
+        Parameters
+        ----------
+        names
+            Names as a file has them.
+        kind
+            `entrez`, `symbol` or `ensembl`.
+
+        Returns
+        -------
+        DataFrame
+            A row a name, in order: gene, symbol, ensembl, mapped (whether there is an Entrez id).
+        """
+        if kind == "ensembl":
+            stripped = [match[1] if (match := _ENSEMBL.match(name)) else name for name in names]
+            found = [self._by_ensembl.get(name, "") for name in stripped]
+        elif kind == "symbol":
+            stripped = list(names)
+            found = self._entrez_of_symbols(names)
+        else:
+            stripped = list(names)
+            found = list(names)
+        genes = [entrez or name for entrez, name in zip(found, stripped, strict=True)]
+        known = self._rows.reindex(genes)
+        symbol = known["symbol"].fillna("").to_numpy()
+        ensembl = known["ensembl"].fillna("").to_numpy()
+        own = pd.Series(stripped)
+        is_ensembl = own.str.match(_ENSEMBL.pattern).to_numpy()
+        return pd.DataFrame(
+            {
+                "gene": genes,
+                "symbol": [s or ("" if e else n) for s, e, n in zip(symbol, is_ensembl, own, strict=True)],
+                "ensembl": [s or (n if e else "") for s, e, n in zip(ensembl, is_ensembl, own, strict=True)],
+                "mapped": [bool(entrez) for entrez in found],
+            }
+        )
+
+    def _entrez_of_symbols(self, names: Sequence[str]) -> list[str]:
+        """Return Entrez ids, empty where there is none: by symbol, else by alias.
+
+        An alias counts only where the gene does not come under its own symbol too: the two columns measure
+        different things then (C2orf48 beside RRM2). R writes HLA-A as HLA.A.
+        """
+        found = [self._by_symbol.get(name) or self._by_symbol.get(name.replace(".", "-"), "") for name in names]
+        taken = set(found)
+        aliases = [self._by_alias.get(name, "") for name in names]
+        return [entrez or ("" if alias in taken else alias) for entrez, alias in zip(found, aliases, strict=True)]
+
+
+def read_text_table(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Read a tab-separated table with all cells as text, so that a gene named NA stays one.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read or lacks one of the columns.
+    """
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=3)
+    except (OSError, EOFError, ValueError) as error:
+        raise UserError(f"{path}: not readable as a tab-separated table ({error})") from error
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise UserError(f"{path}: the column {missing[0]} is missing; it has {', '.join(table.columns[:8])}")
+    return table

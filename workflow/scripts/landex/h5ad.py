@@ -1,0 +1,162 @@
+"""Matrices between stages: AnnData files read and written in blocks of rows through h5py."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+from anndata.io import read_elem, write_elem
+from numpy.typing import NDArray
+
+from landex.errors import UserError
+from landex.files import atomic
+
+Block = NDArray[np.float32]
+
+# Rows of a block: at 10,000 genes 10 MB of float32, enough for the disk and little for memory.
+ROWS = 256
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """An open .h5ad file: `obs` (a row a sample), `var` (a row a gene), X and layers read on demand.
+
+    Attributes
+    ----------
+    obs, var
+        Tables indexed by sample and by gene.
+    """
+
+    path: Path
+    obs: pd.DataFrame
+    var: pd.DataFrame
+    _file: h5py.File
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Samples and genes."""
+        return len(self.obs), len(self.var)
+
+    def has_layer(self, name: str) -> bool:
+        """Tell whether the file has a layer of this name."""
+        return name in self._file.get("layers", {})
+
+    def read(self, rows: slice | NDArray[np.intp] | None = None, layer: str = "X") -> Block:
+        """Return rows of X or of a layer, shape (rows, genes); all of them by default.
+
+        Raises
+        ------
+        UserError
+            If the file's checksums show that it was damaged.
+        """
+        dataset = self._file["X"] if layer == "X" else self._file["layers"][layer]
+        try:
+            if rows is None or isinstance(rows, slice):
+                return np.asarray(dataset[rows if rows is not None else slice(None)])
+            # h5py wants increasing rows; it is far faster on a range with a selection in memory.
+            if not len(rows):
+                return np.empty((0, self.shape[1]), dataset.dtype)
+            first = int(rows.min())
+            return np.asarray(dataset[first : int(rows.max()) + 1])[rows - first]
+        except OSError as error:
+            raise UserError(f"{self.path}: damaged ({error}); delete it and run again") from error
+
+    def blocks(self, rows: NDArray[np.intp] | None = None, layer: str = "X") -> Iterator[tuple[slice, Block]]:
+        """Yield blocks of rows in order, each with its place among the rows asked for."""
+        count = self.shape[0] if rows is None else len(rows)
+        for start in range(0, count, ROWS):
+            place = slice(start, min(start + ROWS, count))
+            yield place, self.read(place if rows is None else rows[place], layer)
+
+
+@contextmanager
+def open_matrix(path: str | Path) -> Iterator[Matrix]:
+    """Open a dense .h5ad file for reading.
+
+    Raises
+    ------
+    UserError
+        If it is not an AnnData file, or its X is sparse.
+    """
+    path = Path(path)
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise UserError(f"{path}: not readable as .h5ad ({error})") from error
+    with file:
+        if not {"obs", "var", "X"} <= file.keys():
+            raise UserError(f"{path}: not an AnnData file: it has no obs, var and X")
+        if not isinstance(file["X"], h5py.Dataset):
+            raise UserError(f"{path}: its X is sparse; store it dense (adata.X = adata.X.toarray())")
+        yield Matrix(path, read_elem(file["obs"]), read_elem(file["var"]), file)
+
+
+class MatrixWriter:
+    """Writes an .h5ad file whose rows come in blocks. Made by `create_matrix`."""
+
+    def __init__(self, file: h5py.File, shape: tuple[int, int]) -> None:
+        self._file = file
+        self._shape = shape
+
+    def write(self, place: slice, block: NDArray[np.generic], layer: str = "X") -> None:
+        """Write rows of X or of a layer; a layer is made at its first block, of the block's type."""
+        name = "X" if layer == "X" else f"layers/{layer}"
+        if name not in self._file:
+            self._create(name, block.dtype)
+        self._file[name][place] = block
+
+    def _create(self, name: str, dtype: np.dtype[np.generic]) -> None:
+        rows, columns = self._shape
+        chunk = max(1, min(rows, _CHUNK_BYTES // max(1, columns * dtype.itemsize)))
+        dataset = self._file.create_dataset(
+            name,
+            self._shape,
+            dtype,
+            chunks=(chunk, columns) if rows and columns else None,
+            fletcher32=bool(rows and columns),
+            # Masks are nearly constant: compressed they cost nothing.
+            compression="gzip" if dtype == np.bool_ and rows and columns else None,
+        )
+        dataset.attrs["encoding-type"] = "array"
+        dataset.attrs["encoding-version"] = "0.2.0"
+
+
+@contextmanager
+def create_matrix(path: str | Path, obs: pd.DataFrame, var: pd.DataFrame) -> Iterator[MatrixWriter]:
+    """Write an .h5ad file in blocks of rows; it appears under its name when the block ends well.
+
+    Parameters
+    ----------
+    path
+        The file.
+    obs, var
+        Tables of samples and of genes, indexed by name.
+    """
+    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["encoding-type"] = "anndata"
+        file.attrs["encoding-version"] = "0.1.0"
+        write_elem(file, "obs", obs)
+        write_elem(file, "var", var)
+        write_elem(file, "layers", {})
+        for empty in ("obsm", "varm", "obsp", "varp", "uns"):
+            write_elem(file, empty, {})
+        yield MatrixWriter(file, (len(obs), len(var)))
+
+
+def write_matrix(
+    path: str | Path,
+    obs: pd.DataFrame,
+    var: pd.DataFrame,
+    values: Block,
+    layers: Mapping[str, NDArray[np.generic]] | None = None,
+) -> None:
+    """Write a matrix that is in memory; `values` and every layer have shape (len(obs), len(var))."""
+    everything = slice(0, len(obs))
+    with create_matrix(path, obs, var) as out:
+        out.write(everything, values)
+        for name, layer in (layers or {}).items():
+            out.write(everything, layer, name)

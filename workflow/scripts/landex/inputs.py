@@ -1,0 +1,55 @@
+"""The files that a config names: looked at before anything runs."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from landex.errors import UserError
+from landex.geo import check_platform_in_file, is_remote, series_path
+
+MATRIX_SUFFIXES = (".h5ad", ".tsv", ".csv", ".tsv.gz", ".csv.gz", ".tsv.xz", ".csv.xz")
+
+
+def geo_file(mirror: str, series: str) -> Path | None:
+    """Return where a series lies in a mirror that is a folder; None where the mirror is an address."""
+    return None if is_remote(mirror) else Path(mirror, series_path(series))
+
+
+def input_problems(config: Mapping[str, Any]) -> list[str]:
+    """List the files of a valid, completed config that are missing or cannot be right, a line each."""
+    problems = []
+    for section, sources in (
+        ("compendium.sources", config["compendium"]["sources"]),
+        ("external", config["external"]),
+    ):
+        for name, source in sources.items():
+            found = _series_problems(source, config) if "geo" in source else _matrix_problems(source["matrix"])
+            problems += [f"{section}.{name}: {problem}" for problem in found]
+    genes, split = config["genes"], config["split"]
+    named = {"genes.landmarks": genes["landmarks"]}
+    if isinstance(genes["targets"], str) and genes["targets"] not in ("measured", "dgex"):
+        named["genes.targets"] = genes["targets"]
+    if split["by"] not in ("series", "sample"):
+        named["split.by"] = split["by"]
+    return problems + [f"{key}: there is no file {path}" for key, path in named.items() if not Path(path).is_file()]
+
+
+def _matrix_problems(path: str) -> Iterator[str]:
+    if not path.endswith(MATRIX_SUFFIXES):
+        yield f"{path}: not a matrix file that can be read; known endings are {', '.join(MATRIX_SUFFIXES)}"
+    elif not Path(path).is_file():
+        yield f"there is no file {path}"
+
+
+def _series_problems(source: Mapping[str, str], config: Mapping[str, Any]) -> Iterator[str]:
+    mirror = config["geo"]["mirror"]
+    path = geo_file(mirror, source["geo"])
+    if path is None:
+        return
+    if not path.is_file():
+        yield f"the mirror {mirror} has no series {source['geo']} (no file {path})"
+        return
+    try:
+        check_platform_in_file(source["geo"], source["platform"], path)
+    except UserError as error:
+        yield str(error)

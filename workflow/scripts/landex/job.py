@@ -1,0 +1,54 @@
+"""What every script of a rule does around its one call: a log, errors in one line, the right package."""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import landex
+from landex.errors import UserError
+
+
+@contextmanager
+def job(log: str | Path, script: str | Path) -> Iterator[None]:
+    """Run a block with all its output in the file `log`.
+
+    Standard output and standard error are redirected as file descriptors, so that what native libraries
+    print is kept too. A `UserError` becomes one line in the log, any other exception its traceback; both
+    end the process with exit code 1.
+
+    Parameters
+    ----------
+    log
+        File that receives the output; its folder is made.
+    script
+        `__file__` of the calling script. The package has to lie beside it: an installed copy would be
+        run unseen by the hashes that decide which jobs are stale.
+    """
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    # TensorFlow's greeting is no news; its warnings and errors are.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", force=True)
+    try:
+        beside = Path(script).resolve().parent / "landex"
+        if Path(landex.__file__).resolve().parent != beside:
+            raise UserError(
+                f"the package landex is loaded from {landex.__file__}, not from {beside}; "
+                "uninstall that copy (pip uninstall landex) or take it off PYTHONPATH"
+            )
+        yield
+    except UserError as error:
+        print(f"landex: {error}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)

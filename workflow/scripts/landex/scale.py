@@ -1,0 +1,66 @@
+"""From the values of a file to log2: every sample decides for itself, since submissions mix scales."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+
+# The quantiles that decide, and the names of their columns in qc.tsv.
+QUANTILES = {"q00": 0.0, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q99": 0.99, "q100": 1.0}
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A sample on the log2 scale.
+
+    Attributes
+    ----------
+    values
+        log2 values, shape (rows,); NaN where the value was missing or has no logarithm.
+    scale
+        What the values were: `log2`, `linear` or `counts`.
+    quantiles
+        Quantiles of the values as they came, keyed as in `QUANTILES`; NaN where there are no values.
+    """
+
+    values: Values
+    scale: str
+    quantiles: dict[str, float]
+
+
+def needs_log2(quantiles: dict[str, float]) -> bool:
+    """Apply GEO2R's rule: the 99th percentile > 100, or a range > 50 with the first quartile > 0.
+
+    Source: the R script that GEO2R prints for every analysis (NCBI GEO, "GEO2R").
+    """
+    wide = quantiles["q100"] - quantiles["q00"] > 50 and quantiles["q25"] > 0
+    return quantiles["q99"] > 100 or wide
+
+
+def to_log2(values: Values, scale: str = "auto") -> Logged:
+    """Bring one sample's values to log2.
+
+    Parameters
+    ----------
+    values
+        Shape (rows,); NaN where missing.
+    scale
+        `auto` (GEO2R's rule), `log2` (kept), `linear` (log2; values <= 0 become NaN, as in GEO2R) or
+        `counts` (log2(1 + counts per million)).
+    """
+    values = np.where(np.isfinite(values), values, np.nan)
+    measured = values[~np.isnan(values)]
+    found = np.quantile(measured, list(QUANTILES.values())) if measured.size else np.full(len(QUANTILES), np.nan)
+    quantiles = dict(zip(QUANTILES, map(float, found), strict=True))
+    if scale == "auto":
+        scale = "linear" if needs_log2(quantiles) else "log2"
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if scale == "linear":
+            logged = np.log2(np.where(values > 0, values, np.nan))
+        elif scale == "counts":
+            logged = np.log2(1 + values * (1e6 / np.nansum(values)))
+        else:
+            logged = values
+    return Logged(logged, scale, quantiles)

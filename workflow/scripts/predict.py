@@ -1,0 +1,10 @@
+"""Rule predict: one model's predictions on the test part or an external cohort."""
+
+from landex.job import job
+
+with job(snakemake.log[0], __file__):
+    from landex.predictions import write_predictions
+    from landex.split import rows_of_part
+
+    rows = rows_of_part(snakemake.input.split, "test") if snakemake.wildcards.cohort == "test" else None
+    write_predictions(snakemake.input.weights, snakemake.input.normalised, snakemake.output.predictions, rows)

@@ -1,0 +1,10 @@
+"""Rule references: learn the two references from the training samples."""
+
+from landex.job import job
+
+with job(snakemake.log[0], __file__):
+    from landex.references import write_references
+
+    write_references(
+        snakemake.input.compendium, snakemake.input.genes, snakemake.input.split, snakemake.output.references
+    )

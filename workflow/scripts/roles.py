@@ -1,0 +1,9 @@
+"""Rule roles: which genes are landmarks and which are targets."""
+
+from landex.job import job
+
+with job(snakemake.log[0], __file__):
+    from landex.split import GeneRoles, write_roles
+
+    roles = GeneRoles(snakemake.input.landmarks, snakemake.params.targets, snakemake.input.dgex)
+    write_roles(snakemake.input.compendium, roles, snakemake.output.genes)

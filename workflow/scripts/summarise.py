@@ -1,0 +1,18 @@
+"""Rule summarise: the report's two tables, cohort by cohort and gene by gene, from all evaluation tables."""
+
+from landex.job import job
+
+with job(snakemake.log[0], __file__):
+    from landex.files import atomic
+    from landex.summary import read_evaluations, read_models, summarise, widen
+
+    errors = read_evaluations(snakemake.input.evaluations)
+    models = read_models(snakemake.input.metrics)
+    tables = {
+        snakemake.output.summary: summarise(errors, models, snakemake.params.baseline),
+        snakemake.output.genes: widen(errors),
+    }
+    for path, table in tables.items():
+        with atomic(path) as temporary:
+            # Six digits: more than a metric in single precision holds.
+            table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
