@@ -270,3 +270,7 @@ def test_scale_decisions_and_missing_values_count_the_samples_kept() -> None:
     assert facts.platforms == ()
     together = materials.cohort_facts("x", columns(scale="log2"), external=False)
     assert together.scales[0].quantiles == (2.0,) * 6
+
+
+def test_genes_without_an_entrez_id_are_counted_and_named(page: Page) -> None:
+    assert "2 genes of the compendium have no Entrez id and go by their own name: L28, L29." in page.text

@@ -120,8 +120,9 @@ def _cohort_problems(config: Mapping[str, Any]) -> Iterator[str]:
         yield "compendium.sources: name at least one source to learn from"
     for name in sources.keys() & external.keys():
         yield f"external.{name}: is a source of the compendium too; an external cohort is never learnt from"
-    for name in (sources.keys() | external.keys()) & _RESERVED_COHORTS:
-        yield f"{name}: this name is taken; choose another for the cohort"
+    for section, names in (("compendium.sources", sources), ("external", external)):
+        for name in names.keys() & _RESERVED_COHORTS:
+            yield f"{section}.{name}: this name is taken; choose another for the cohort"
 
 
 def _model_problems(config: Mapping[str, Any]) -> Iterator[str]:

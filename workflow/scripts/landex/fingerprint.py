@@ -111,7 +111,7 @@ class FileFingerprints:
         if status.st_size > _CONTENT_LIMIT:
             return state
         known = self._known.get(str(path))
-        if known and known[0] == state:
+        if isinstance(known, list) and len(known) == 2 and known[0] == state:
             return known[1]
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "blake2b").hexdigest()[:32]

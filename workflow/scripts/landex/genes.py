@@ -1,6 +1,7 @@
 """Names of human genes: from whatever a file calls them to Entrez ids."""
 
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,9 +45,9 @@ class GeneNames:
 
     @cached_property
     def _by_alias(self) -> dict[str, str]:
-        """Map aliases that belong to one gene only to Entrez ids."""
+        """Map aliases that belong to one gene only to Entrez ids; `NA`, an alias of XK, is mostly no name."""
         rows = self.table.assign(alias=self.table["aliases"].str.split("|")).explode("alias")
-        rows = rows[rows["alias"] != ""].drop_duplicates(["alias", "entrez"])
+        rows = rows[~rows["alias"].isin(["", "NA"])].drop_duplicates(["alias", "entrez"])
         unique = rows[~rows["alias"].duplicated(keep=False)]
         return dict(zip(unique["alias"], unique["entrez"], strict=True))
 
@@ -101,7 +102,7 @@ class GeneNames:
             found = self._entrez_of_symbols(names)
         else:
             stripped = list(names)
-            found = list(names)
+            found = [name if name.isdecimal() else "" for name in names]
         genes = [entrez or name for entrez, name in zip(found, stripped, strict=True)]
         known = self._rows.reindex(genes)
         symbol = known["symbol"].fillna("").to_numpy()
@@ -139,8 +140,8 @@ def read_text_table(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
     """
     try:
         table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=3)
-    except (OSError, EOFError, ValueError) as error:
-        raise UserError(f"{path}: not readable as a tab-separated table ({error})") from error
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise UserError(f"{path}: not readable as a tab-separated table ({str(error).strip()})") from error
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise UserError(f"{path}: the column {missing[0]} is missing; it has {', '.join(table.columns[:8])}")

@@ -1,12 +1,14 @@
 """Series from GEO's file server, a mirror of it, or a folder in its layout."""
 
 import gzip
+import http.client
 import logging
 import random
 import shutil
 import time
 import urllib.error
 import urllib.request
+import zlib
 from pathlib import Path
 
 from landex.errors import UserError
@@ -54,7 +56,10 @@ def fetch_series(series: str, mirror: str, path: str | Path, retries: int, timeo
     """
     root = mirror.rstrip("/") if is_remote(mirror) else Path(mirror).resolve().as_uri()
     address = f"{root}/{series_path(series)}"
-    for attempt in range(retries + 1):
+    # What a folder holds does not get better by waiting.
+    attempts = retries + 1 if is_remote(mirror) else 1
+    for attempt in range(attempts):
+        temporary = None
         try:
             with atomic(path) as temporary:
                 _download(address, temporary, timeout)
@@ -67,15 +72,15 @@ def fetch_series(series: str, mirror: str, path: str | Path, retries: int, timeo
             if isinstance(error.reason, FileNotFoundError) or not is_remote(mirror):
                 raise UserError(f"{series}: {mirror} has no such series ({error.reason})") from error
             reason = str(error.reason)
-        except (OSError, UserError) as error:
-            reason = str(error).replace(str(temporary), address)
+        except (OSError, http.client.HTTPException, UserError) as error:
+            reason = str(error).replace(str(temporary), address) if temporary else str(error)
         else:
             return
-        if attempt < retries:
+        if attempt < attempts - 1:
             pause = min(_LONGEST_PAUSE, 2.0**attempt) * random.uniform(0.5, 1)
             _logger.info("%s: %s; trying again in %.1f s", address, reason, pause)
             time.sleep(pause)
-    raise UserError(f"{series}: not to be had from {mirror}: {reason}")
+    raise UserError(f"{series}: not to be had from {mirror}: {' '.join(reason.split())}")
 
 
 def _download(address: str, path: Path, timeout: float) -> None:
@@ -109,6 +114,6 @@ def check_platform_in_file(series: str, platform: str, soft: str | Path) -> None
     """Raise a UserError if a series' file does not name a platform; reads the head of the file only."""
     try:
         found = platforms_of(soft)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{soft}: not readable ({error}); fetch it again") from error
     check_platform(series, platform, found)

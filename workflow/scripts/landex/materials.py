@@ -116,3 +116,8 @@ def role_counts(genes: pd.DataFrame) -> list[tuple[str, str, int]]:
         ["role", "genes"], key=lambda column: column.map(order) if column.name == "role" else -column
     )
     return list(zip(counts["role"], counts["reason"], counts["genes"].astype(int), strict=True))
+
+
+def unmapped_genes(genes: pd.DataFrame) -> list[str]:
+    """List the genes of results/split/genes.tsv that have no Entrez id and go by their own name."""
+    return genes.loc[genes["mapped"] == 0, "gene"].tolist()

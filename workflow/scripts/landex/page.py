@@ -162,6 +162,7 @@ def page_content(run: Run) -> dict[str, Any]:
         "split": {"by": run.split_by, "fractions": run.fractions, "seed": run.seed},
         "split_note": materials.split_note(run.split, run.split_by, run.external),
         "roles": materials.role_counts(run.roles),
+        "unmapped": materials.unmapped_genes(run.roles),
         "overlapping": int(run.genes["overlapping"].sum()),
         "figures": page_figures(run),
         "gene_table": gene_table(run),

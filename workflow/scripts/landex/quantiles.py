@@ -31,13 +31,13 @@ def mean_quantiles(blocks: Iterable[Block], genes: int) -> Reference:
     total = np.zeros(genes)
     samples = 0
     for block in blocks:
-        # NaN sorts to the end.
-        ordered = np.sort(block, axis=1).astype(np.float64)
+        # NaN sorts to the end; a sample without any value has no quantiles.
+        ordered = np.sort(block[~np.isnan(block).all(axis=1)], axis=1).astype(np.float64)
         for row in np.flatnonzero(np.isnan(ordered[:, -1])):
             measured = ordered[row][~np.isnan(ordered[row])]
             ordered[row] = np.interp(_positions(genes), _positions(len(measured)), measured)
         total += ordered.sum(axis=0)
-        samples += len(block)
+        samples += len(ordered)
     return total / samples
 
 

@@ -142,12 +142,12 @@ def _normalised(compendium: Matrix, side: Side, rows: NDArray[np.intp]) -> Itera
 
 def _moments(blocks: Callable[[], Iterator[Block]]) -> tuple[Floats, Floats]:
     """Return mean and deviation of every column, leaving out missing values; two passes for precision."""
-    count = sum(np.sum(~np.isnan(block), axis=0) for block in blocks())
-    mean = sum(np.nansum(block, axis=0, dtype=np.float64) for block in blocks()) / np.maximum(count, 1)
-    squares = sum(np.nansum((block - mean) ** 2, axis=0) for block in blocks())
-    deviation = np.sqrt(squares / np.maximum(count, 1))
+    sums = [(np.sum(~np.isnan(block), axis=0), np.nansum(block, axis=0, dtype=np.float64)) for block in blocks()]
+    count = np.maximum(np.sum([part[0] for part in sums], axis=0), 1)
+    mean = np.sum([part[1] for part in sums], axis=0) / count
+    deviation = np.sqrt(sum(np.nansum((block - mean) ** 2, axis=0) for block in blocks()) / count)
     # Rounding leaves a constant gene a deviation of about 1e-7 instead of 0.
-    return np.asarray(mean), np.where(deviation > 1e-5, deviation, 1.0)
+    return mean, np.where(deviation > 1e-5, deviation, 1.0)
 
 
 def write_references(compendium: str | Path, genes: str | Path, split: str | Path, path: str | Path) -> None:

@@ -57,6 +57,8 @@ def platform_genes(entry: Entry, genes: GeneNames) -> pd.DataFrame:
         table = entry.table().fillna("")
     except RejectedSample as error:
         raise UserError(f"platform {entry.name}: {error}; fetch the series again") from error
+    if len(table) and "ID" not in table:
+        raise UserError(f"platform {entry.name}: its table has no column ID; fetch the series again")
     kind, column = _gene_column(entry.name, table)
     names = table[column].str.strip()
     names = names.where(~names.str.contains(_SEVERAL, regex=False) & ~names.isin(["", "---"]), "")
@@ -103,7 +105,7 @@ def write_series_cohort(
     genes = GeneNames.read(names)
     cohort: Cohort | None = None
     position: dict[str, int] = {}
-    listed: list[str] = []
+    listed: list[str] | None = None
     seen: set[str] = set()
     for entry in read_entries(soft):
         if entry.kind == "SERIES":
@@ -118,6 +120,8 @@ def write_series_cohort(
                 if cohort is None:
                     raise UserError(f"{soft}: the table of platform {source.platform} is missing; fetch it again")
                 _add_sample(entry, cohort, source, position)
+    if listed is None:
+        raise UserError(f"{soft}: names no series; fetch it again")
     lost = [sample for sample in listed if sample not in seen]
     if lost:
         raise UserError(

@@ -72,11 +72,12 @@ class Entry:
                 keep_default_na=False,
                 quoting=3,
                 index_col=False,
+                lineterminator="\n",
             )
-        except pd.errors.ParserError as error:
-            raise RejectedSample(f"its table is no table ({error})") from error
+        except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+            raise RejectedSample(f"its table is no table ({str(error).strip()})") from error
         counted = self.first("data_row_count")
-        if counted.isdigit() and int(counted) not in (0, len(table)):
+        if counted.isdecimal() and int(counted) not in (0, len(table)):
             raise RejectedSample(f"its table has {len(table)} rows, not the {counted} it announces")
         return table
 

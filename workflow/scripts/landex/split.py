@@ -36,8 +36,8 @@ class GeneRoles:
 def assign_parts(groups: Sequence[str], fractions: Sequence[float], seed: int) -> NDArray[np.str_]:
     """Deal groups of samples out to training, select, calibrate and test.
 
-    Groups come in an order drawn by the seed. The first four go to one part each, so that none stays empty;
-    each later one goes to the part that is furthest below its share.
+    Groups larger than the smallest part come first, the largest before all; the others in an order drawn by the
+    seed. Each goes to the part that is furthest below its share, the last ones to parts that are still empty.
 
     Parameters
     ----------
@@ -63,8 +63,14 @@ def assign_parts(groups: Sequence[str], fractions: Sequence[float], seed: int) -
     names, codes, sizes = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
     part_of_group = np.zeros(len(names), np.intp)
     dealt = np.zeros(len(PARTS))
-    for turn, group in enumerate(np.random.default_rng(seed).permutation(len(names))):
-        part = turn if turn < len(PARTS) else int(np.argmax(wanted - dealt / len(codes)))
+    order = np.random.default_rng(seed).permutation(len(names))
+    # A large group that came late would land in a small part and fill it many times over.
+    large = np.where(sizes > wanted.min() * len(codes), sizes, 0)
+    order = order[np.argsort(-large[order], kind="stable")]
+    for turn, group in enumerate(order):
+        below = wanted - dealt / len(codes)
+        empty = dealt == 0
+        part = int(np.argmax(np.where(empty, below, -np.inf) if len(names) - turn <= empty.sum() else below))
         part_of_group[group] = part
         dealt[part] += sizes[group]
     fewest = np.array([_FEWEST_TRAINING, _FEWEST_OTHER, _FEWEST_OTHER, _FEWEST_OTHER])
@@ -84,9 +90,13 @@ def read_parts(path: str | Path, samples: Sequence[str]) -> NDArray[np.str_]:
     Raises
     ------
     UserError
-        If a sample is missing, a part unknown or a part too small.
+        If a sample is missing or has two parts, a part is unknown or too small.
     """
-    table = read_text_table(path, ["sample", "part"]).drop_duplicates("sample").set_index("sample")["part"]
+    rows = read_text_table(path, ["sample", "part"]).drop_duplicates()
+    twice = rows["sample"][rows["sample"].duplicated()]
+    if len(twice):
+        raise UserError(f"{path}: gives the sample {twice.iloc[0]} to two parts")
+    table = rows.set_index("sample")["part"]
     unknown = sorted(set(table) - set(PARTS))
     if unknown:
         raise UserError(f"{path}: the part {unknown[0]!r} is not one of {', '.join(PARTS)}")
@@ -107,24 +117,26 @@ def gene_roles(var: pd.DataFrame, roles: GeneRoles) -> pd.DataFrame:
     Parameters
     ----------
     var
-        Genes of the compendium, indexed by gene: symbol, ensembl.
+        Genes of the compendium, indexed by gene: symbol, ensembl, mapped.
     roles
         What decides.
 
     Returns
     -------
     DataFrame
-        gene, symbol, ensembl, cmap (CMap's class), role (landmark, target, unused), overlapping, reason.
+        gene, symbol, ensembl, cmap (CMap's class), mapped (whether the gene has an Entrez id), role (landmark,
+        target, unused), overlapping, reason.
 
     Raises
     ------
     UserError
         If no landmark or no target is measured, or a list names none of the genes.
     """
-    landmarks = read_text_table(roles.landmarks, ["entrez", "symbol"]).drop_duplicates("entrez")
+    landmarks = read_text_table(roles.landmarks, ["entrez"]).drop_duplicates("entrez")
     dgex = read_text_table(roles.dgex, ["entrez", "cmap"]).drop_duplicates("entrez").set_index("entrez")
     table = pd.DataFrame({"gene": var.index, "symbol": var["symbol"].to_numpy(), "ensembl": var["ensembl"].to_numpy()})
     table["cmap"] = dgex["cmap"].reindex(table["gene"]).fillna("").to_numpy()
+    table["mapped"] = var["mapped"].to_numpy().astype(int)
     is_landmark = table["gene"].isin(landmarks["entrez"]).to_numpy()
     if not is_landmark.any():
         raise UserError(
@@ -150,9 +162,10 @@ def gene_roles(var: pd.DataFrame, roles: GeneRoles) -> pd.DataFrame:
     unmeasured = pd.DataFrame(
         {
             "gene": absent["entrez"],
-            "symbol": absent["symbol"],
+            "symbol": absent.get("symbol", ""),
             "ensembl": absent.get("ensembl", ""),
             "cmap": "landmark",
+            "mapped": 1,
             "role": "unused",
             "overlapping": 0,
             "reason": "a landmark that the compendium does not measure",

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import lzma
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from landex.cohort import Cohort, identify_columns
 from landex.errors import UserError
@@ -75,7 +76,7 @@ def write_matrix_cohort(source: MatrixSource, names: str | Path, matrix: str | P
         columns = identify_columns(content.names, source.genes, GeneNames.read(names))
     except UserError as error:
         raise UserError(f"{source.path}: {error}") from error
-    if source.values == "counts" and np.nanmin(content.values) < 0:
+    if source.values == "counts" and (content.values < 0).any():
         raise UserError(f"{source.path}: has negative values, so they are no counts (values: counts)")
     cohort = Cohort(source.name, columns)
     series = _labels(source.series, content)
@@ -124,23 +125,28 @@ def _read_text(path: Path) -> _Content:
             keep_default_na=False,
             na_values=dict.fromkeys(range(1, len(samples) + 1), _MISSING),
         )
-    except (OSError, EOFError, ValueError) as error:
-        raise UserError(f"{path}: not readable as a table ({error})") from error
+    except (OSError, EOFError, ValueError, csv.Error, lzma.LZMAError, zlib.error) as error:
+        raise UserError(f"{path}: not readable as a table ({str(error).strip()})") from error
     if table.empty:
         raise UserError(f"{path}: has no values; genes stand in rows, samples in columns")
     names = [str(name) for name in table.index]
     for number, sample in enumerate(samples):
         column = table.iloc[:, number]
-        if not is_numeric_dtype(column):
-            wrong = int(np.flatnonzero(pd.to_numeric(column, errors="coerce").isna() & column.notna())[0])
-            raise UserError(f"{path}: sample {sample}, gene {names[wrong]}: {column.iloc[wrong]!r} is no number")
+        if is_bool_dtype(column) or not is_numeric_dtype(column):
+            # As text, TRUE is no number and an integer of more than 64 bits is one.
+            numbers = pd.to_numeric(column.astype(str), errors="coerce")
+            wrong = np.flatnonzero(numbers.isna() & column.notna())
+            if len(wrong):
+                cell = column.iloc[wrong[0]]
+                raise UserError(f"{path}: sample {sample}, gene {names[wrong[0]]}: {cell!r} is no number")
+            table.isetitem(number, numbers)
     return _Content(table.to_numpy(np.float64).T, samples, names, pd.DataFrame())
 
 
 def _sample_names(path: Path, separator: str) -> list[str]:
     """Return the names of the samples; R writes a header without a name for the column of genes."""
     openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
-    with openers.get(path.suffix, open)(path, "rt", encoding="utf-8", newline="") as stream:
+    with openers.get(path.suffix, open)(path, "rt", encoding="utf-8-sig", newline="") as stream:
         rows = csv.reader(stream, delimiter=separator)
         header, first = next(rows, []), next(rows, [])
     if len(first) < 2 or len(header) not in (len(first), len(first) - 1):

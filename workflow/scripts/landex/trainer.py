@@ -128,7 +128,7 @@ class Trainer:
         Raises
         ------
         UserError
-            If the loss becomes infinite or NaN.
+            If the loss or an error becomes infinite or NaN.
         """
         samples, settings = len(self._inputs), self.settings
         steps = -(-samples // settings.batch)
@@ -141,11 +141,6 @@ class Trainer:
             of_epoch = np.full(steps, decayed, np.float32) if settings.schedule == "decay_on_rise" else rates[epoch]
             order = self._order.permutation(samples)
             loss = float(self._epoch(tf.constant(order), tf.constant(of_epoch)))
-            if not np.isfinite(loss):
-                raise UserError(
-                    f"the training diverged in epoch {epoch + 1} (loss {loss}); lower the model's learning_rate "
-                    f"({settings.learning_rate:g})"
-                )
             row = Epoch(
                 epoch + 1,
                 float(of_epoch[-1]),
@@ -154,6 +149,12 @@ class Trainer:
                 self._select.error(),
                 time.perf_counter() - began,
             )
+            # The loss of the epoch was taken before its last step; the errors tell what that step did.
+            if not np.isfinite([row.training_loss, row.training_mae, row.select_mae]).all():
+                raise UserError(
+                    f"the training diverged in epoch {epoch + 1} (loss {loss}, training MAE {row.training_mae}); lower "
+                    f"the model's learning_rate ({settings.learning_rate:g})"
+                )
             if trained.history and row.training_mae > trained.history[-1].training_mae:
                 decayed = min(decayed, max(_LOWEST_RATE, decayed * _DECAY))
             trained.history.append(row)

@@ -1,0 +1,301 @@
+"""The config: every mistake is one clear line before anything runs, and every key is described."""
+
+import dataclasses
+import itertools
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from snakemake.utils import validate
+
+from landex.config import meaning_problems, model_settings, schema_problems, without_dropped
+from landex.geo import series_path
+from landex.inputs import input_problems
+from landex.networks import NetworkSettings
+from landex.presets import DEFAULT_PRESET, PRESETS
+
+ROOT = Path(__file__).parents[2]
+SCHEMA_FILE = ROOT / "workflow/schemas/config.schema.yaml"
+SCHEMA = yaml.safe_load(SCHEMA_FILE.read_text(encoding="utf-8"))
+SMALL = """
+compendium: {sources: {gdsc: {matrix: resources/demo/gdsc.h5ad}}}
+external: {kidney: {geo: GSE781, platform: GPL96}}
+geo: {mirror: resources/demo/geo}
+models: {ridge: {kind: ridge}, deep: {kind: network}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths in a config are read from the folder where Snakemake is called."""
+    monkeypatch.chdir(ROOT)
+
+
+def merged(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
+    """Lay one config over another, as Snakemake does with --configfile."""
+    both = dict(one)
+    for key, value in two.items():
+        deeper = isinstance(value, dict) and isinstance(both.get(key), dict)
+        both[key] = merged(both[key], value) if deeper else value
+    return both
+
+
+def completed(config: dict[str, Any]) -> dict[str, Any]:
+    config = without_dropped(config)
+    validate(config, str(SCHEMA_FILE))
+    return config
+
+
+def problems_of(overlay: str) -> list[str]:
+    """List the problems of the small config with an overlay, in the order of common.smk."""
+    config = merged(yaml.safe_load(SMALL), yaml.safe_load(overlay) or {})
+    if problems := schema_problems(config, SCHEMA):
+        return problems
+    config = completed(config)
+    return meaning_problems(config) or input_problems(config)
+
+
+def test_the_repositorys_config_has_no_problem() -> None:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    assert schema_problems(config, SCHEMA) == []
+    config = completed(config)
+    assert meaning_problems(config) == input_problems(config) == []
+
+
+def test_a_small_config_has_no_problem_and_is_completed_by_defaults() -> None:
+    assert problems_of("") == []
+    config = completed(yaml.safe_load(SMALL))
+    assert config["split"] == {"by": "series", "fractions": [0.8, 0.1, 0.1], "seed": 1}
+    assert config["compendium"]["sources"]["gdsc"] == {
+        "matrix": "resources/demo/gdsc.h5ad", "values": "auto", "genes": "auto",
+    }  # fmt: skip
+    assert config["external"]["kidney"]["values"] == "auto"
+    assert config["report"]["baseline"] == "ridge"
+    assert config["genes"] == {"landmarks": "resources/genes/landmarks.tsv", "targets": "measured"}
+
+
+BAD = {
+    # What the schema says.
+    "modles: {}": "modles: unknown key; did you mean models?",
+    "split: {fraction: [1]}": "split.fraction: unknown key; did you mean fractions?",
+    "zzz: 1": "zzz: unknown key; known are compendium, external, geo, genes, split, models, report",
+    "models: {deep: {lerning_rate: 0.1}}": "models.deep.lerning_rate: unknown key; did you mean learning_rate?",
+    "external: {kidney: {platfrom: GPL96}}": "external.kidney.platfrom: unknown key; did you mean platform?",
+    "models: {deep: {epochs: many}}": "models.deep.epochs: 'many' should be a whole number",
+    "models: {deep: {epochs: 2.5}}": "models.deep.epochs: 2.5 should be a whole number",
+    "models: {deep: {hidden: 500}}": "models.deep.hidden: 500 should be a list",
+    "models: {deep: {hidden: [500, big]}}": "models.deep.hidden.1: 'big' should be a whole number",
+    "models: {deep: ridge}": "models.deep: 'ridge' should be a mapping or null",
+    "models: {deep: {learning_rate: 1e-4}}": (
+        "models.deep.learning_rate: '1e-4' should be a number (YAML wants a dot in numbers such as 1.0e-4)"
+    ),
+    "models: {ridge: {lambdas: [0.1, 1e3]}}": (
+        "models.ridge.lambdas.1: '1e3' should be a number (YAML wants a dot in numbers such as 1.0e-4)"
+    ),
+    "models: {deep: {learning_rate: true}}": "models.deep.learning_rate: True should be a number",
+    "models: {deep: {kind: netwrok}}": (
+        "models.deep.kind: 'netwrok' is not one of ols, ridge, network; did you mean network?"
+    ),
+    "models: {deep: {preset: dgx}}": (
+        "models.deep.preset: 'dgx' is not one of relu_tanh, dgex, deep; did you mean dgex?"
+    ),
+    "models: {new: {preset: deep}}": "models.new: the key kind is missing",
+    "models: {a b: {kind: ols}}": "models.a b: names are made of letters, digits, _ and - only",
+    "external: {a/b: {matrix: x.tsv}}": "external.a/b: names are made of letters, digits, _ and - only",
+    "external: {kidney: {geo: GDS781}}": "external.kidney.geo: 'GDS781' does not match ^GSE[0-9]+$",
+    "split: {fractions: [0.9, 0.1]}": "split.fractions: [0.9, 0.1] is too short",
+    "split: {fractions: [1, 0, 0]}": None,
+    "models: {deep: {dropout: 1}}": "models.deep.dropout: 1 is greater than or equal to the maximum of 1",
+    "genes: {targets: 5}": None,
+    "external: 5": "external: 5 should be a mapping",
+    # What it cannot say.
+    "report: {baseline: rigde}": "report.baseline: there is no model rigde; did you mean ridge?",
+    "models: {ridge: null}": "report.baseline: there is no model ridge; known are deep",
+    "models: {ridge: {epochs: 5}}": "models.ridge.epochs: a model of kind ridge has no such setting",
+    "models: {deep: {lambdas: [1]}}": "models.deep.lambdas: a model of kind network has no such setting",
+    "models: {ridge: null, deep: null}": "models: name at least one model",
+    "compendium: {sources: {gdsc: null}}": "compendium.sources: name at least one source to learn from",
+    "external: {gdsc: {matrix: resources/demo/gdsc.h5ad}}": (
+        "external.gdsc: is a source of the compendium too; an external cohort is never learnt from"
+    ),
+    "external: {test: {matrix: resources/demo/gdsc.h5ad}}": "external.test: this name is taken; choose another for the cohort",
+    "compendium: {sources: {compendium: {matrix: resources/demo/gdsc.h5ad}}}": (
+        "compendium.sources.compendium: this name is taken; choose another for the cohort"
+    ),
+    "split: {fractions: [0.8, 0.1, 0.2]}": "split.fractions: [0.8, 0.1, 0.2] add up to 1.1, not to 1",
+    "external: {kidney: {platform: null}}": "external.kidney.platform: None should be text",
+    "external: {new: {geo: GSE781}}": (
+        "external.new: say which platform of GSE781 to take (platform: GPL...)"
+    ),
+    "external: {kidney: {matrix: a.tsv}}": (
+        "external.kidney: name either a GEO series (geo: GSE..., platform: GPL...) or a file (matrix: path)"
+    ),
+    "external: {new: {values: counts}}": (
+        "external.new: name either a GEO series (geo: GSE..., platform: GPL...) or a file (matrix: path)"
+    ),
+    "compendium: {sources: {gdsc: {platform: GPL96}}}": (
+        "compendium.sources.gdsc.platform: goes with a GEO series only; a matrix file names genes, not probes"
+    ),
+    "external: {kidney: {values: counts}}": (
+        "external.kidney: values: counts, genes and series go with a matrix file only"
+    ),
+    # Files.
+    "compendium: {sources: {gdsc: {matrix: absent.h5ad}}}": "compendium.sources.gdsc: there is no file absent.h5ad",
+    "compendium: {sources: {gdsc: {matrix: resources/demo/README.md}}}": (
+        "compendium.sources.gdsc: resources/demo/README.md: not a matrix file that can be read; known endings are "
+        ".h5ad, .tsv, .csv, .tsv.gz, .csv.gz, .tsv.xz, .csv.xz"
+    ),
+    "external: {kidney: {geo: GSE14618}}": (
+        "external.kidney: the mirror resources/demo/geo has no series GSE14618 (no file "
+        f"resources/demo/geo/{series_path('GSE14618')})"
+    ),
+    "external: {kidney: {platform: GPL570}}": (
+        "external.kidney: GSE781: has no platform GPL570; it has GPL96, GPL97"
+    ),
+    "genes: {landmarks: absent.tsv}": "genes.landmarks: there is no file absent.tsv",
+    "genes: {targets: absent.tsv}": "genes.targets: there is no file absent.tsv",
+    "split: {by: absent.tsv}": "split.by: there is no file absent.tsv",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("overlay", "line"), BAD.items(), ids=BAD.keys())
+def test_a_bad_config_is_one_clear_line(overlay: str, line: str | None) -> None:
+    problems = problems_of(overlay)
+    if line is None:
+        # Values that are refused in words of jsonschema's, or all together.
+        section = overlay.partition(":")[0]
+        assert problems
+        assert all(problem.startswith(section) and "\n" not in problem for problem in problems)
+    else:
+        assert problems == [line]
+
+
+def test_every_mistake_of_a_config_is_listed() -> None:
+    assert problems_of("{modles: 1, split: {seed: x}, report: {basline: x}}") == [
+        "modles: unknown key; did you mean models?",
+        "report.basline: unknown key; did you mean baseline?",
+        "split.seed: 'x' should be a whole number",
+    ]
+
+
+def test_a_series_whose_file_is_damaged_is_one_clear_line(tmp_path: Path) -> None:
+    lies = tmp_path / series_path("GSE781")
+    lies.parent.mkdir(parents=True)
+    shutil.copy(ROOT / "resources/demo/geo" / series_path("GSE781"), lies)
+    with lies.open("r+b") as file:
+        file.seek(30)
+        file.write(b"\xff" * 60)
+    problems = problems_of(f"geo: {{mirror: {tmp_path}}}")
+    assert len(problems) == 1
+    assert problems[0].startswith(f"external.kidney: {lies}: not readable")
+
+
+def test_what_an_address_has_is_not_asked_before_the_run() -> None:
+    assert problems_of("{geo: {mirror: 'https://localhost:1/geo'}, external: {kidney: {geo: GSE999999}}}") == []
+
+
+def test_entries_set_to_null_are_left_out_and_the_config_itself_is_not_changed() -> None:
+    config = merged(yaml.safe_load(SMALL), {"models": {"deep": None}, "external": {"kidney": None}})
+    found = without_dropped(config)
+    assert list(found["models"]) == ["ridge"]
+    assert found["external"] == {}
+    assert config["models"]["deep"] is None
+
+
+def described(schema: dict[str, Any], place: str = "") -> Iterator[tuple[str, dict[str, Any], set[str]]]:
+    """Yield every property of a schema, wherever it stands, with its place and its parent's required keys."""
+    for key, value in schema.items():
+        if key == "properties":
+            for name, found in value.items():
+                yield f"{place}.{name}", found, set(schema.get("required", []))
+                yield from described(found, f"{place}.{name}")
+        elif isinstance(value, dict):
+            yield from described(value, f"{place}/{key}")
+        elif isinstance(value, list):
+            for item in value:
+                if isinstance(item, dict):
+                    yield from described(item, f"{place}/{key}")
+
+
+def test_every_key_of_the_schema_is_described() -> None:
+    found = list(described(SCHEMA))
+    assert len(found) > 45
+    assert [place for place, schema, _ in found if len(schema.get("description", "")) < 10] == []
+
+
+def test_every_key_has_a_default_or_a_reason_to_have_none() -> None:
+    without = {place for place, schema, required in described(SCHEMA) if "default" not in schema}
+    # Which source, or which group of one: no default; settings of models come from presets.
+    source = {f"/$defs/source.{key}" for key in ("geo", "platform", "matrix", "series", "group")}
+    model = {f"/$defs/model.{key}" for key in SCHEMA["$defs"]["model"]["properties"]}
+    assert without - source - model == {".genes.targets/anyOf.random"}
+
+
+def test_no_part_of_the_schema_takes_unknown_keys() -> None:
+    def objects(schema: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+        if isinstance(schema, dict):
+            if "properties" in schema:
+                yield place, schema
+            for key, value in schema.items():
+                yield from objects(value, f"{place}/{key}")
+        elif isinstance(schema, list):
+            for value in schema:
+                yield from objects(value, place)
+
+    found = list(objects(SCHEMA))
+    assert len(found) >= 10
+    assert [place for place, schema in found if schema.get("additionalProperties") is not False] == []
+
+
+def test_defaults_of_the_schema_pass_it() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    for place, schema, _ in described(SCHEMA):
+        if "default" in schema and "$ref" not in schema:
+            assert (
+                list(Draft202012Validator({**schema, "$defs": SCHEMA["$defs"]}).iter_errors(schema["default"])) == []
+            ), place
+
+
+def test_presets_have_exactly_the_settings_of_networks_and_the_schema_knows_all() -> None:
+    fields = {field.name for field in dataclasses.fields(NetworkSettings)}
+    model = SCHEMA["$defs"]["model"]["properties"]
+    assert fields == model.keys() - {"kind", "preset", "lambdas"}
+    assert list(PRESETS) == model["preset"]["enum"]
+    validator = Draft202012Validator(SCHEMA["$defs"]["model"])
+    for name, preset in PRESETS.items():
+        assert preset.keys() == fields, name
+        assert list(validator.iter_errors({"kind": "network", **preset})) == [], name
+
+
+def test_a_networks_own_settings_lie_over_its_preset() -> None:
+    found = model_settings({"kind": "network", "preset": "relu_tanh", "epochs": 3})
+    assert found == {**PRESETS["relu_tanh"], "epochs": 3}
+    assert model_settings({"kind": "network"}) == PRESETS[DEFAULT_PRESET]
+    assert PRESETS["relu_tanh"]["epochs"] == 20
+
+
+@pytest.mark.parametrize(
+    ("entry", "rate"),
+    [
+        ({}, 5e-4),
+        ({"hidden": [1000]}, 5e-4),
+        ({"hidden": [1000, 1000]}, 3e-4),
+        ({"hidden": [9, 9, 9], "learning_rate": 0.01}, 0.01),
+    ],
+)
+def test_the_papers_deeper_networks_learn_at_the_papers_lower_rate(entry: dict[str, Any], rate: float) -> None:
+    assert model_settings({"kind": "network", "preset": "dgex", **entry})["learning_rate"] == rate
+
+
+def test_ridge_chooses_among_30_lambdas_from_1e_minus_4_to_100() -> None:
+    lambdas = model_settings({"kind": "ridge"})["lambdas"]
+    assert len(lambdas) == 30
+    assert (lambdas[0], lambdas[-1]) == pytest.approx((1e-4, 100))
+    ratios = [two / one for one, two in itertools.pairwise(lambdas)]
+    assert ratios == pytest.approx([10 ** (6 / 29)] * 29)
+    assert model_settings({"kind": "ridge", "lambdas": [1, 2]}) == {"lambdas": [1, 2]}
+    assert model_settings({"kind": "ols"}) == {}

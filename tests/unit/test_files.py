@@ -1,0 +1,76 @@
+"""Files that are whole or not there."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from landex.errors import UserError
+from landex.files import atomic, check_gzip
+
+
+def test_a_file_appears_under_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "table.tsv.gz"
+    with atomic(path) as temporary:
+        temporary.write_text("whole")
+        assert not path.exists()
+        # Hidden, beside its target (so that renaming is one step), and of the same kind by its ending.
+        assert temporary.name.startswith(".")
+        assert temporary.parent == path.parent
+        assert temporary.name.endswith("table.tsv.gz")
+    assert path.read_text() == "whole"
+    assert [found.name for found in path.parent.iterdir()] == ["table.tsv.gz"]
+
+
+def write_half(path: Path, error: BaseException) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text("half")
+        raise error
+
+
+@pytest.mark.parametrize("error", [ValueError("broken"), KeyboardInterrupt(), SystemExit(1)], ids=repr)
+def test_a_block_that_fails_leaves_nothing(tmp_path: Path, error: BaseException) -> None:
+    with pytest.raises(type(error)):
+        write_half(tmp_path / "table.tsv", error)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_block_that_fails_leaves_the_file_of_before(tmp_path: Path) -> None:
+    (tmp_path / "table.tsv").write_text("before")
+    with pytest.raises(ValueError, match="broken"):
+        write_half(tmp_path / "table.tsv", ValueError("broken"))
+    assert (tmp_path / "table.tsv").read_text() == "before"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_block_that_writes_nothing_is_an_error_and_not_an_empty_file(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), atomic(tmp_path / "table.tsv"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_replaced_and_no_old_line_stays(tmp_path: Path) -> None:
+    (tmp_path / "table.tsv").write_text("a long line of before\n" * 9)
+    with atomic(tmp_path / "table.tsv") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "table.tsv").read_text() == "new"
+
+
+WHOLE = gzip.compress(bytes(range(256)) * 9000, mtime=0)
+
+
+def test_a_whole_gzip_file_passes_even_of_several_members(tmp_path: Path) -> None:
+    for data in (WHOLE, WHOLE + WHOLE, gzip.compress(b"")):
+        (tmp_path / "file.gz").write_bytes(data)
+        check_gzip(tmp_path / "file.gz")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"text", WHOLE[:-1], WHOLE[:9], WHOLE[:100], WHOLE[:-4] + b"\0\0\0\0", WHOLE + b"<html>", b"\x1f\x8b"],
+    ids=["empty", "text", "no last byte", "no header", "cut", "wrong length", "trailing text", "two bytes"],
+)
+def test_a_gzip_file_that_is_not_whole_is_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "file.gz").write_bytes(data)
+    with pytest.raises(UserError, match=r"file\.gz: .*fetch it again"):
+        check_gzip(tmp_path / "file.gz")

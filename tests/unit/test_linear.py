@@ -1,0 +1,179 @@
+"""Linear baselines against scikit-learn, closed forms and plain loops."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.linear_model import LinearRegression, Ridge
+
+from landex.examples import Examples, mean_absolute_error
+from landex.h5ad import open_matrix
+from landex.linear import LinearModel, describe_lambdas, fit_ols, fit_ridge
+from landex.models import write_model
+from landex.predictions import read_model
+
+MakeExamples = Callable[..., Examples]
+Data = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+LAMBDAS = [10**step for step in np.linspace(-4, 2, 13)]
+
+
+@pytest.fixture(scope="module")
+def gdsc(resources: Path) -> Data:
+    """Return 300 cell lines: 40 genes to learn from, 25 to learn."""
+    with open_matrix(resources / "demo/gdsc.h5ad") as matrix:
+        values = matrix.read(slice(0, 300))[:, ::80][:, :65].astype(np.float64)
+    return values[:, :40], values[:, 40:]
+
+
+def assert_relative(found: NDArray[np.floating], expected: NDArray[np.floating], tolerance: float) -> None:
+    """Compare to within a share of the largest value: a coefficient near 0 is no more precise than the others."""
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * np.abs(expected).max())
+
+
+def test_ols_equals_scikit_learn_on_real_data(gdsc: Data, make_examples: MakeExamples) -> None:
+    inputs, targets = (part.astype(np.float32).astype(np.float64) for part in gdsc)
+    model = fit_ols(make_examples(*gdsc))
+    expected = LinearRegression().fit(inputs, targets)
+    assert model.coefficients.dtype == model.intercept.dtype == np.float32
+    np.testing.assert_allclose(model.coefficients, expected.coef_.T, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(model.intercept, expected.intercept_, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        model.predict(gdsc[0].astype(np.float32)), expected.predict(inputs), rtol=1e-4, atol=1e-5
+    )
+    assert model.parameters == 41 * 25
+
+
+@pytest.mark.parametrize("samples", [30, 41])
+def test_ols_with_fewer_samples_than_landmarks_takes_the_solution_of_minimum_norm(
+    gdsc: Data, make_examples: MakeExamples, samples: int
+) -> None:
+    inputs, targets = (part[:samples].astype(np.float32).astype(np.float64) for part in gdsc)
+    inputs = np.concatenate([inputs, inputs[:, :5] ** 2], axis=1).astype(np.float32).astype(np.float64)
+    model = fit_ols(make_examples(inputs, targets))
+    centred = inputs - inputs.mean(axis=0)
+    assert_relative(model.coefficients, np.linalg.pinv(centred) @ (targets - targets.mean(axis=0)), 1e-4)
+    assert_relative(model.coefficients, LinearRegression().fit(inputs, targets).coef_.T, 1e-4)
+
+
+def test_a_landmark_that_is_there_twice_shares_its_coefficient(gdsc: Data, make_examples: MakeExamples) -> None:
+    inputs, targets = gdsc
+    twice = np.concatenate([inputs, inputs[:, 7:8]], axis=1)
+    model, once = fit_ols(make_examples(twice, targets)), fit_ols(make_examples(inputs, targets))
+    assert_relative(model.coefficients[7], once.coefficients[7] / 2, 1e-4)
+    assert_relative(model.coefficients[40], once.coefficients[7] / 2, 1e-4)
+    others = [*range(7), *range(8, 40)]
+    assert_relative(model.coefficients[others], once.coefficients[others], 1e-4)
+
+
+def test_landmarks_that_never_vary_have_no_coefficient(make_examples: MakeExamples) -> None:
+    targets = np.random.default_rng(0).normal(3, 1, (12, 2))
+    model = fit_ols(make_examples(np.full((12, 3), 5.0), targets))
+    assert (model.coefficients == 0).all()
+    np.testing.assert_allclose(model.intercept, targets.mean(axis=0), rtol=1e-6)
+
+
+def with_gaps(gdsc: Data) -> NDArray[np.bool_]:
+    """Return which targets are measured: all, none of some samples in three patterns, and one never."""
+    measured = np.ones(gdsc[1].shape, bool)
+    measured[:40, 3:6] = False
+    measured[100:180, 5] = False
+    measured[::3, 10] = False
+    measured[:, 20] = False
+    return measured
+
+
+def test_a_missing_target_takes_its_sample_out_of_that_targets_fit_only(
+    gdsc: Data, make_examples: MakeExamples
+) -> None:
+    inputs, targets = (part.astype(np.float32).astype(np.float64) for part in gdsc)
+    measured = with_gaps(gdsc)
+    model = fit_ols(make_examples(inputs, np.where(measured, targets, 1e6), measured))
+    ridge, _ = fit_ridge(
+        make_examples(inputs, np.where(measured, targets, -1e6), measured), make_examples(*gdsc), [0.1]
+    )
+    for target in range(targets.shape[1]):
+        rows = measured[:, target]
+        if not rows.any():
+            continue
+        expected = LinearRegression().fit(inputs[rows], targets[rows, target])
+        assert_relative(model.coefficients[:, target], expected.coef_, 1e-4)
+        assert model.intercept[target] == pytest.approx(expected.intercept_, rel=1e-4, abs=1e-5)
+        shrunk = Ridge(alpha=0.1 * rows.sum()).fit(inputs[rows], targets[rows, target])
+        assert_relative(ridge.coefficients[:, target], shrunk.coef_, 1e-4)
+    assert (model.coefficients[:, 20] == 0).all()
+    assert model.intercept[20] == 0
+
+
+@pytest.mark.parametrize("penalty", [1e-4, 0.03, 1.0, 100.0])
+@pytest.mark.parametrize("samples", [300, 25])
+def test_ridge_at_one_lambda_equals_scikit_learn_with_alpha_lambda_n(
+    gdsc: Data, make_examples: MakeExamples, penalty: float, samples: int
+) -> None:
+    inputs, targets = (part[:samples].astype(np.float32).astype(np.float64) for part in gdsc)
+    examples = make_examples(inputs, targets)
+    model, chosen = fit_ridge(examples, examples, [penalty])
+    expected = Ridge(alpha=penalty * samples).fit(inputs, targets)
+    assert_relative(model.coefficients, expected.coef_.T, 1e-4)
+    assert_relative(model.intercept, expected.intercept_, 1e-4)
+    assert (chosen == penalty).all()
+
+
+def test_every_targets_lambda_is_the_best_of_a_plain_loop(gdsc: Data, make_examples: MakeExamples) -> None:
+    # Few samples, so that the penalty matters and differs by target.
+    training = [part[:50].astype(np.float32).astype(np.float64) for part in gdsc]
+    select = [part[200:230].astype(np.float32).astype(np.float64) for part in gdsc]
+    measured = np.random.default_rng(4).random(select[1].shape) < 0.8
+    model, chosen = fit_ridge(make_examples(*training), make_examples(*select, measured), LAMBDAS)
+    for target in range(25):
+        rows = measured[:, target]
+        errors = {}
+        for penalty in LAMBDAS:
+            fitted = Ridge(alpha=penalty * 50).fit(training[0], training[1][:, target])
+            errors[penalty] = np.mean(np.abs(fitted.predict(select[0][rows]) - select[1][rows, target]))
+        best = min(errors, key=errors.__getitem__)
+        assert chosen[target] == pytest.approx(best)
+        expected = Ridge(alpha=best * 50).fit(training[0], training[1][:, target])
+        assert_relative(model.coefficients[:, target], expected.coef_, 1e-4)
+    assert len(set(chosen)) > 3
+
+
+def test_of_equal_errors_the_largest_lambda_wins(make_examples: MakeExamples) -> None:
+    random = np.random.default_rng(5)
+    training = make_examples(random.normal(size=(20, 3)), random.normal(size=(20, 2)))
+    inputs = random.normal(size=(6, 3))
+    # Nothing of the second target was measured in `select`, so no penalty is better than another.
+    measured = np.array([[True, False]] * 6)
+    _, chosen = fit_ridge(training, make_examples(inputs, random.normal(size=(6, 2)), measured), [0.1, 10, 1])
+    assert chosen[1] == 10
+
+
+def test_the_order_of_lambdas_changes_nothing(gdsc: Data, make_examples: MakeExamples) -> None:
+    training, select = (make_examples(*(part[rows] for part in gdsc)) for rows in (slice(0, 60), slice(60, 90)))
+    one, two = (fit_ridge(training, select, order) for order in (LAMBDAS, LAMBDAS[::-1]))
+    np.testing.assert_array_equal(one[1], two[1])
+    np.testing.assert_array_equal(one[0].coefficients, two[0].coefficients)
+
+
+def test_the_summary_of_lambdas_counts_those_at_the_edge() -> None:
+    summary = describe_lambdas(np.array([0.1, 0.1, 1, 10, 1]), [10, 0.1, 1])
+    assert summary == {"median": 1.0, "smallest": 0.1, "largest": 10.0, "share_at_edge": pytest.approx(0.6)}
+
+
+def test_a_linear_model_read_back_predicts_to_the_bit_the_same(tmp_path: Path) -> None:
+    random = np.random.default_rng(6)
+    model = LinearModel(random.normal(size=(5, 7)).astype(np.float32), random.normal(size=7).astype(np.float32))
+    write_model(tmp_path / "weights.h5", "ridge", model)
+    inputs = random.normal(size=(9, 5)).astype(np.float32)
+    np.testing.assert_array_equal(read_model(tmp_path / "weights.h5").predict(inputs), model.predict(inputs))
+    with h5py.File(tmp_path / "weights.h5") as file:
+        assert file.attrs["kind"] == "ridge"
+
+
+def test_the_error_of_examples_counts_measured_values_only(make_examples: MakeExamples) -> None:
+    measured = np.array([[True, False], [True, True]])
+    examples: Examples = make_examples(np.zeros((2, 1)), np.array([[1.0, 100.0], [2.0, -4.0]]), measured)
+    assert mean_absolute_error(np.zeros((2, 2), np.float32), examples) == pytest.approx((1 + 2 + 4) / 3)

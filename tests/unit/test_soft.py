@@ -1,0 +1,233 @@
+"""The SOFT reader: a damaged file is refused, a damaged sample is rejected with its reason, nothing is lost."""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from soft_text import PROBES, Sample, family, lines, platform, series, values, written
+
+from landex.errors import UserError
+from landex.genes import GeneNames
+from landex.series import SeriesSource, write_series_cohort
+from landex.soft import Entry, RejectedSample, read_entries, sample_values
+
+TWO = [Sample("GSM1", values(100)), Sample("GSM2", values(300))]
+
+
+def entries_of(path: Path, text: str | bytes) -> list[Entry]:
+    return list(read_entries(written(path, text)))
+
+
+def entry_of(sample: Sample) -> Entry:
+    first, *rest = sample.text().removesuffix("\n").split("\n")
+    return Entry("SAMPLE", first.split(" = ")[1], [f"{line}\n" for line in rest])
+
+
+def test_entries_come_in_order_with_their_metadata(tmp_path: Path) -> None:
+    entries = entries_of(tmp_path / "f.gz", family(TWO))
+    assert [(entry.kind, entry.name) for entry in entries] == [
+        ("DATABASE", "GeoMiame"),
+        ("SERIES", "GSE1"),
+        ("PLATFORM", "GPL96"),
+        ("SAMPLE", "GSM1"),
+        ("SAMPLE", "GSM2"),
+    ]
+    assert entries[1].metadata["sample_id"] == ["GSM1", "GSM2"]
+    assert entries[3].first("title") == "title of GSM1"
+    assert entries[3].first("nothing", "default") == "default"
+    probes, found = sample_values(entries[4])
+    assert probes == [f"p{number}_at" for number in range(PROBES)]
+    assert found.tolist() == [300 + 10 * number for number in range(PROBES)]
+
+
+def test_line_ends_of_windows_change_nothing(tmp_path: Path) -> None:
+    text = family(TWO)
+    one = entries_of(tmp_path / "one.gz", text)
+    two = entries_of(tmp_path / "two.gz", text.replace("\n", "\r\n"))
+    assert one == two
+
+
+def damaged(change: Callable[[bytearray], bytes]) -> Callable[[], bytes]:
+    return lambda: change(bytearray(gzip.compress(family(TWO).encode(), mtime=0)))
+
+
+def with_wrong_checksum(data: bytearray) -> bytes:
+    data[-8] ^= 0xFF
+    return bytes(data)
+
+
+def with_broken_middle(data: bytearray) -> bytes:
+    data[20:60] = b"\xff" * 40
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (damaged(with_wrong_checksum), "not a whole gzip file .*CRC"),
+        (damaged(with_broken_middle), "the gzip file is cut short or damaged"),
+        (damaged(lambda data: bytes(data[:-20])), "the gzip file is cut short or damaged"),
+        (damaged(lambda data: bytes(data[: len(data) // 2])), "the gzip file is cut short or damaged"),
+        (damaged(lambda data: bytes(data) + b"trailing"), "not a whole gzip file"),
+        (lambda: b"", "the file is empty"),
+        (lambda: b"<!DOCTYPE html><html><body>Not found</body></html>", "not a whole gzip file"),
+        (lambda: gzip.compress(b""), "an empty SOFT file"),
+        (lambda: gzip.compress(b"\n \n"), "an empty SOFT file"),
+        (lambda: gzip.compress(b"<html>404</html>"), "not a SOFT file, it begins with '<html>404</html>'"),
+        (lambda: gzip.compress(b"^DATABASE = x\n^DATASET = GDS1\n"), "unknown SOFT entry '\\^DATASET = GDS1'"),
+    ],
+)
+def test_a_damaged_file_is_refused_by_name(tmp_path: Path, content: Callable[[], bytes], message: str) -> None:
+    path = tmp_path / "GSE1_family.soft.gz"
+    path.write_bytes(content())
+    with pytest.raises(UserError, match=rf"GSE1_family\.soft\.gz: {message}") as error:
+        list(read_entries(path))
+    assert "\n" not in str(error.value)
+
+
+def test_bytes_outside_utf8_are_replaced_and_lose_no_row(tmp_path: Path) -> None:
+    text = family(TWO).encode().replace(b"title of GSM1", b"na\xefve title").replace(b"p3_at", b"p\xb53_at")
+    sample = entries_of(tmp_path / "f.gz", text)[3]
+    assert sample.first("title") == "na\ufffdve title"
+    assert len(sample_values(sample)[0]) == PROBES
+
+
+ROWS = values(100, 5)
+
+
+@pytest.mark.parametrize(
+    ("sample", "reason"),
+    [
+        (Sample("GSM1", ROWS, announced=6), "its table has 5 rows, not the 6 it announces"),
+        (Sample("GSM1", ROWS, announced=4), "its table has 5 rows, not the 4 it announces"),
+        (Sample("GSM1", ROWS, attributes={"organism_ch1": "Mus musculus"}), "its organism is Mus musculus"),
+        (Sample("GSM1", ROWS, attributes={"channel_count": "2"}), "it has two channels"),
+        (Sample("GSM1", []), "its table is empty"),
+        (Sample("GSM1", ["", ""], announced=0), "its table is empty"),
+        (Sample("GSM1", ["", ""], header="", announced=0), "its table is "),
+        (Sample("GSM1", ROWS, header="ID_REF\tSIGNAL"), "its table has no column VALUE"),
+        (Sample("GSM1", ROWS, header="PROBE\tVALUE"), "its table has no column ID_REF"),
+        (Sample("GSM1", [*ROWS, ROWS[2]]), "its table names p2_at twice"),
+        (Sample("GSM1", [*ROWS, "p9_at\tabsent"]), "its value 'absent' is no number"),
+        (Sample("GSM1", [*ROWS, "p9_at\t1,5"]), "its value '1,5' is no number"),
+    ],
+)
+def test_a_sample_that_cannot_be_used_is_rejected_with_its_reason(sample: Sample, reason: str) -> None:
+    with pytest.raises(RejectedSample, match=reason):
+        sample_values(entry_of(sample))
+
+
+def test_a_table_without_its_end_is_cut_short() -> None:
+    entry = entry_of(TWO[0])
+    with pytest.raises(RejectedSample, match="its table is cut short"):
+        sample_values(Entry("SAMPLE", "GSM1", entry.lines[:-1]))
+
+
+def test_a_sample_without_a_table_is_empty() -> None:
+    with pytest.raises(RejectedSample, match="its table is empty"):
+        sample_values(Entry("SAMPLE", "GSM1", ["!Sample_title = nothing\n"]))
+
+
+@pytest.mark.parametrize("word", ["", "null", "NA", "NaN", "n/a", " "])
+def test_what_stands_for_a_missing_value_is_missing(word: str) -> None:
+    found = sample_values(entry_of(Sample("GSM1", ["a\t1.5", f"b\t{word}", "c\t-2e3"])))[1]
+    np.testing.assert_array_equal(found, [1.5, np.nan, -2000])
+
+
+def test_no_row_is_lost_to_the_characters_in_it() -> None:
+    names = ['"unpaired', "NA", "!bang", "#hash", "it's", 'a"b"c', "null", "with space", "1007_s_at"]
+    rows = [f"{name}\t{number}" for number, name in enumerate(names)]
+    probes, found = sample_values(entry_of(Sample("GSM1", rows)))
+    assert probes == names
+    assert found.tolist() == list(range(len(names)))
+
+
+def test_a_lone_carriage_return_ends_no_row() -> None:
+    probes, found = sample_values(entry_of(Sample("GSM1", ["a\rb\t1", "c\t2"])))
+    assert (len(probes), found.tolist()) == (2, [1, 2])
+
+
+def test_other_columns_are_left_alone_wherever_they_stand() -> None:
+    sample = Sample("GSM1", ["P\ta\t1\t.01", "A\tb\t2\t.9"], header="ABS_CALL\tID_REF\tVALUE\tP-VALUE")
+    probes, found = sample_values(entry_of(sample))
+    assert (probes, found.tolist()) == (["a", "b"], [1, 2])
+
+
+@pytest.mark.parametrize("announced", ["", "²", "many", "12a"])
+def test_a_row_count_that_is_no_number_announces_nothing(announced: str) -> None:
+    sample = Sample("GSM1", ROWS, attributes={"data_row_count": announced})
+    assert len(sample_values(entry_of(sample))[0]) == 5
+
+
+SOFT_LINES = st.sampled_from(
+    [
+        *series(["GSM1"]).splitlines(),
+        *platform(["p1\tNA\t1", "p2\tX\t///"]).splitlines(),
+        *Sample("GSM1", ["p1\t1", "p2\t-2"]).text().splitlines(),
+        "^SAMPLE", "^", "!", "!=", "!Sample_platform_id", "!Sample_platform_id = GPL96", "!Series_platform_id =",
+        "!sample_table_begin", "!sample_table_end", "!platform_table_begin", "!platform_table_end", "ID_REF\tVALUE",
+        "ID\tENTREZ_GENE_ID", "ID_REF\tVALUE\tVALUE", "VALUE\tID_REF", "p1\tinf", "p1\t1e999", "p1", "p1\t\t\t",
+        '"p1\t2', "\t", "", "ENTREZ_GENE_ID\tSymbol", "!Sample_data_row_count = 99999999999999999999", "\0",
+    ]
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("soft")
+
+
+def read_or_refuse(folder: Path, data: bytes, names: Path) -> None:
+    """Write a cohort from a file's bytes: there is a cohort, or one line for the user."""
+    path = folder / "any.soft.gz"
+    path.write_bytes(data)
+    outputs = folder / "any.h5ad", folder / "any.qc.tsv"
+    for output in outputs:
+        output.unlink(missing_ok=True)
+    try:
+        write_series_cohort(SeriesSource("any", "GSE1", "GPL96", "auto", "GSE1"), path, names, *outputs)
+    except UserError as error:
+        assert "\n" not in str(error)
+        assert not any(output.exists() for output in outputs)
+    else:
+        assert all(output.exists() for output in outputs)
+
+
+@pytest.fixture
+def quick_names(resources: Path, gene_names: GeneNames, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the table of names, read once for all examples."""
+    monkeypatch.setattr("landex.genes.GeneNames.read", lambda path: gene_names)
+    return resources / "genes/ids.tsv.gz"
+
+
+anything = settings(max_examples=150, suppress_health_check=["function_scoped_fixture"])
+
+
+@anything
+@given(data=st.binary(max_size=200))
+def test_any_bytes_are_a_cohort_or_one_line_for_the_user(folder: Path, quick_names: Path, data: bytes) -> None:
+    read_or_refuse(folder, data, quick_names)
+    read_or_refuse(folder, gzip.compress(data), quick_names)
+
+
+@anything
+@given(parts=st.lists(SOFT_LINES, max_size=40))
+def test_any_lines_of_soft_are_a_cohort_or_one_line_for_the_user(
+    folder: Path, quick_names: Path, parts: list[str]
+) -> None:
+    read_or_refuse(folder, gzip.compress(lines(parts).encode()), quick_names)
+
+
+@anything
+@given(place=st.integers(0, 10_000), number=st.integers(0, 30), replacement=st.lists(SOFT_LINES, max_size=3))
+def test_any_damage_to_a_file_is_a_cohort_or_one_line_for_the_user(
+    folder: Path, quick_names: Path, place: int, number: int, replacement: list[str]
+) -> None:
+    text = family(TWO).splitlines()
+    place %= len(text)
+    text[place : place + number] = replacement
+    read_or_refuse(folder, gzip.compress(lines(text).encode()), quick_names)
