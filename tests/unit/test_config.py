@@ -122,7 +122,9 @@ BAD = {
     "external: {gdsc: {matrix: resources/demo/gdsc.h5ad}}": (
         "external.gdsc: is a source of the compendium too; an external cohort is never learnt from"
     ),
-    "external: {test: {matrix: resources/demo/gdsc.h5ad}}": "external.test: this name is taken; choose another for the cohort",
+    "external: {test: {matrix: resources/demo/gdsc.h5ad}}": (
+        "external.test: this name is taken; choose another for the cohort"
+    ),
     "compendium: {sources: {compendium: {matrix: resources/demo/gdsc.h5ad}}}": (
         "compendium.sources.compendium: this name is taken; choose another for the cohort"
     ),

@@ -16,7 +16,8 @@ from landex.evaluate import target_metrics, write_evaluation
 from landex.h5ad import write_matrix
 from landex.linear import LinearModel
 from landex.models import write_model
-from landex.predictions import read_predictions, write_predictions
+from landex.predict import write_predictions
+from landex.predictions import Predictions
 
 METRICS = ["mae", "rmse", "pearson", "spearman", "r2"]
 Arrays = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]
@@ -152,10 +153,10 @@ def test_only_the_rows_asked_for_are_predicted_and_evaluated(tmp_path: Path) -> 
     model, rows = linear_model(tmp_path / "weights.h5"), np.array([1, 2, 6])
     paths = (tmp_path / "compendium.h5ad", tmp_path / "predictions.h5")
     write_predictions(tmp_path / "weights.h5", *paths, rows)
-    found, samples, genes = read_predictions(tmp_path / "predictions.h5")
-    assert list(found) == ["training"]
-    assert (samples, genes) == (["s1", "s2", "s6"], ["g3", "g4", "g5", "g6"])
-    np.testing.assert_array_equal(found["training"], model.predict(layers["X"][rows, :LANDMARKS]))
+    found = Predictions.read(tmp_path / "predictions.h5")
+    assert list(found.scores) == ["training"]
+    assert (found.samples, found.genes) == (["s1", "s2", "s6"], ["g3", "g4", "g5", "g6"])
+    np.testing.assert_array_equal(found.scores["training"], model.predict(layers["X"][rows, :LANDMARKS]))
     write_evaluation(tmp_path / "predictions.h5", tmp_path / "compendium.h5ad", tmp_path / "evaluation.tsv", rows)
     assert pd.read_csv(tmp_path / "evaluation.tsv", sep="\t")["n"].tolist() == [2, 3, 3]
 

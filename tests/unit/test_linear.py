@@ -13,7 +13,7 @@ from landex.examples import Examples, mean_absolute_error
 from landex.h5ad import open_matrix
 from landex.linear import LinearModel, describe_lambdas, fit_ols, fit_ridge
 from landex.models import write_model
-from landex.predictions import read_model
+from landex.predict import read_model
 
 MakeExamples = Callable[..., Examples]
 Data = tuple[NDArray[np.float64], NDArray[np.float64]]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from landex.models import write_model
 from landex.networks import NetworkModel, NetworkSettings, OutputScale, build_network
-from landex.predictions import read_model
+from landex.predict import read_model
 from landex.presets import PRESETS
 
 pytestmark = pytest.mark.usefixtures("tensorflow_on_two_threads")

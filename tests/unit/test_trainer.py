@@ -17,7 +17,7 @@ from landex.errors import UserError
 from landex.examples import Examples, mean_absolute_error
 from landex.h5ad import write_matrix
 from landex.networks import NetworkSettings
-from landex.predictions import read_model
+from landex.predict import read_model
 from landex.presets import PRESETS
 from landex.trainer import Trained, Trainer, learning_rates, summed_loss
 from landex.training import fit_network

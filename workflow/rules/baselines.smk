@@ -9,9 +9,9 @@ rule baseline:
         weights="results/models/{model}/weights.h5",
         metrics="results/models/{model}/metrics.json",
     log:
-        "results/logs/models/{model}.log",
+        "results/logs/baseline/{model}.log",
     benchmark:
-        "results/benchmarks/models/{model}.tsv"
+        "results/benchmarks/baseline/{model}.tsv"
     wildcard_constraints:
         model=one_of(BASELINES),
     conda:

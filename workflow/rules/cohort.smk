@@ -9,9 +9,9 @@ rule cohort_series:
         matrix="results/cohorts/{cohort}.h5ad",
         qc="results/cohorts/{cohort}.qc.tsv",
     log:
-        "results/logs/cohort/{cohort}.log",
+        "results/logs/cohort_series/{cohort}.log",
     benchmark:
-        "results/benchmarks/cohort/{cohort}.tsv"
+        "results/benchmarks/cohort_series/{cohort}.tsv"
     wildcard_constraints:
         cohort=one_of(SERIES),
     conda:
@@ -38,9 +38,9 @@ rule cohort_matrix:
         matrix="results/cohorts/{cohort}.h5ad",
         qc="results/cohorts/{cohort}.qc.tsv",
     log:
-        "results/logs/cohort/{cohort}.log",
+        "results/logs/cohort_matrix/{cohort}.log",
     benchmark:
-        "results/benchmarks/cohort/{cohort}.tsv"
+        "results/benchmarks/cohort_matrix/{cohort}.tsv"
     wildcard_constraints:
         cohort=one_of(MATRICES),
     conda:

@@ -59,10 +59,11 @@ def one_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
-def mirror_fingerprint(wildcards):
-    """Return the fingerprint of a series in a mirror that is a folder; an address has none."""
-    path = geo_file(config["geo"]["mirror"], wildcards.series)
-    return file_fingerprint(path) if path else ""
+def origin_of(wildcards):
+    """Return what a series comes from: its content in a mirror that is a folder, else the mirror's address."""
+    mirror = config["geo"]["mirror"]
+    path = geo_file(mirror, wildcards.series)
+    return file_fingerprint(path) if path else mirror
 
 
 def series_of_matrix(wildcards):

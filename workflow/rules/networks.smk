@@ -10,9 +10,9 @@ rule network:
         history="results/models/{model}/history.tsv",
         metrics="results/models/{model}/metrics.json",
     log:
-        "results/logs/models/{model}.log",
+        "results/logs/network/{model}.log",
     benchmark:
-        "results/benchmarks/models/{model}.tsv"
+        "results/benchmarks/network/{model}.tsv"
     wildcard_constraints:
         model=one_of(NETWORKS),
     conda:

@@ -55,9 +55,9 @@ rule normalise_external:
     output:
         matrix="results/normalised/{cohort}.h5ad",
     log:
-        "results/logs/normalise/{cohort}.log",
+        "results/logs/normalise_external/{cohort}.log",
     benchmark:
-        "results/benchmarks/normalise/{cohort}.tsv"
+        "results/benchmarks/normalise_external/{cohort}.tsv"
     wildcard_constraints:
         cohort=one_of(EXTERNAL),
     conda:

@@ -15,8 +15,7 @@ rule retrieve:
         mem_mb=500,
         runtime=60,
     params:
-        mirror=config["geo"]["mirror"],
-        file=mirror_fingerprint,
+        origin=origin_of,
         code=code("retrieve"),
     script:
         "../scripts/retrieve.py"

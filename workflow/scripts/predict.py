@@ -3,7 +3,7 @@
 from landex.job import job
 
 with job(snakemake.log[0], __file__):
-    from landex.predictions import write_predictions
+    from landex.predict import write_predictions
     from landex.split import rows_of_part
 
     rows = rows_of_part(snakemake.input.split, "test") if snakemake.wildcards.cohort == "test" else None

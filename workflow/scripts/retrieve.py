@@ -5,12 +5,6 @@ from landex.job import job
 with job(snakemake.log[0], __file__):
     from landex.geo import fetch_series
 
-    # How hard to try is no part of the result, so it is no param: changing it fetches nothing again.
+    # Params hold what the series comes from; where a folder lies and how hard to try changes no result.
     geo = snakemake.config["geo"]
-    fetch_series(
-        snakemake.wildcards.series,
-        snakemake.params.mirror,
-        snakemake.output.soft,
-        retries=geo["retries"],
-        timeout=geo["timeout"],
-    )
+    fetch_series(snakemake.wildcards.series, geo["mirror"], snakemake.output.soft, geo["retries"], geo["timeout"])

@@ -11,7 +11,7 @@ from landex.errors import UserError
 from landex.examples import Mask, read_examples
 from landex.files import atomic
 from landex.h5ad import Block, open_matrix
-from landex.predictions import read_predictions
+from landex.predictions import Predictions
 
 Floats = NDArray[np.float64]
 
@@ -103,12 +103,12 @@ def write_evaluation(
     UserError
         If the predictions are of other samples or genes.
     """
-    predicted, samples, genes = read_predictions(predictions)
+    predicted = Predictions.read(predictions)
     tables = []
     with open_matrix(normalised) as matrix:
-        for scaling, prediction in predicted.items():
+        for scaling, prediction in predicted.scores.items():
             examples = read_examples(matrix, rows, scaling)
-            if samples != examples.samples or genes != list(examples.features.index):
+            if predicted.samples != examples.samples or predicted.genes != list(examples.features.index):
                 raise UserError(f"{predictions}: other samples or genes than {normalised}; delete it and run again")
             ids = examples.features[_COLUMNS_OF_IDS].reset_index(names="gene").assign(scaling=scaling)
             found = pd.concat([ids, target_metrics(prediction, examples.targets, examples.measured)], axis=1)

@@ -77,9 +77,9 @@ def assign_parts(groups: Sequence[str], fractions: Sequence[float], seed: int) -
     if (dealt < fewest).any():
         short = int(np.flatnonzero(dealt < fewest)[0])
         raise UserError(
-            f"split: {len(codes)} samples in {len(names)} groups are too few to split "
-            f"{training:g}/{validation:g}/{test:g}: {int(dealt[short])} for {PARTS[short]}, which needs "
-            f"{fewest[short]}; add sources, change split.fractions, or split.by: sample"
+            f"split: too few to split {training:g}/{validation:g}/{test:g}: {len(codes)} samples that make "
+            f"{len(names)} undivided group(s) leave {int(dealt[short])} for {PARTS[short]}, which needs "
+            f"{fewest[short]}; add sources or change split.by or split.fractions"
         )
     return np.array(PARTS)[part_of_group[codes]]
 

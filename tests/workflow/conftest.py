@@ -1,0 +1,44 @@
+"""One project, run once a session, and what dry runs say of copies of it that were changed."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from workflow.changes import Change
+from workflow.project import Finished, Project
+
+
+@pytest.fixture(scope="session")
+def new(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project that never ran. Tests change copies of it only."""
+    return Project.make(tmp_path_factory.mktemp("new"))
+
+
+@pytest.fixture(scope="session")
+def finished(new: Project, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The project after its first run. Tests change copies of it only."""
+    project = new.copy(tmp_path_factory.mktemp("finished") / "project")
+    return Finished(project, project.run())
+
+
+@pytest.fixture(scope="session")
+def plans(
+    request: pytest.FixtureRequest, finished: Finished, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[Change, Future[set[str]]]]:
+    """The jobs that would run after every `change` that a collected test asks about, found by two at a time."""
+    parameters = [getattr(item, "callspec", None) for item in request.session.items]
+    changes = [call.params["change"] for call in parameters if call and "change" in call.params]
+    folder = tmp_path_factory.mktemp("changed")
+
+    def planned_after(change: Change) -> set[str]:
+        with TemporaryDirectory(dir=folder) as place:
+            project = finished.project.copy(Path(place) / "project")
+            change.make(project)
+            return project.planned()
+
+    pool = ThreadPoolExecutor(max_workers=2)
+    yield {change: pool.submit(planned_after, change) for change in changes}
+    pool.shutdown(cancel_futures=True)

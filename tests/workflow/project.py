@@ -1,0 +1,120 @@
+"""A small project in a folder of its own: landex on miniature data, run as a user runs it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from workflow.miniature import Miniature
+
+REPOSITORY = Path(__file__).parents[2]
+
+# Every kind of model; two epochs are enough to see that training goes its way.
+CONFIG: dict[str, Any] = {
+    "compendium": {"sources": {"gdsc": {"matrix": "data/gdsc.h5ad", "values": "log2", "genes": "symbol"}}},
+    "external": {
+        "kidney": {"geo": "GSE781", "platform": "GPL96"},
+        "geuvadis": {"matrix": "data/geuvadis.tsv.gz", "values": "counts", "genes": "ensembl"},
+    },
+    "geo": {"mirror": "data/geo", "retries": 0, "timeout": 5},
+    "split": {"by": "sample"},
+    "models": {
+        "ols": {"kind": "ols"},
+        "ridge": {"kind": "ridge", "lambdas": [0.01, 0.1, 1.0]},
+        "relu_tanh": {"kind": "network", "preset": "relu_tanh", "hidden": [16], "epochs": 2},
+        "deep": {"kind": "network", "preset": "deep", "hidden": [8], "epochs": 2},
+    },
+    "report": {"baseline": "ridge"},
+}
+
+_JOB = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", re.MULTILINE)
+_WILDCARDS = re.compile(r"^    wildcards: (.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with landex's workflow, a config and data."""
+
+    root: Path
+
+    @classmethod
+    def make(cls, root: Path) -> "Project":
+        """Copy the workflow of this checkout beside miniature data."""
+        caches = shutil.ignore_patterns("__pycache__")
+        for folder in ("workflow", "profiles", "envs"):
+            shutil.copytree(REPOSITORY / folder, root / folder, ignore=caches)
+        shutil.copy2(REPOSITORY / "Snakefile", root)
+        (root / "resources" / "genes").mkdir(parents=True)
+        for name in ("landmarks.tsv", "targets.tsv", "ids.tsv.gz"):
+            shutil.copy2(REPOSITORY / "resources" / "genes" / name, root / "resources" / "genes")
+        miniature = Miniature()
+        (root / "data").mkdir()
+        miniature.write_gdsc(root / "data" / "gdsc.h5ad")
+        miniature.write_geuvadis(root / "data" / "geuvadis.tsv.gz")
+        miniature.write_mirror(root / "data" / "geo")
+        project = cls(root)
+        project.write_config(CONFIG)
+        return project
+
+    def copy(self, root: Path) -> "Project":
+        """Copy the whole project, with modification times and Snakemake's records."""
+        return Project(Path(shutil.copytree(self.root, root)))
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        text = yaml.safe_dump(config, sort_keys=False)
+        (self.root / "config.yaml").write_text(text, encoding="utf-8")
+
+    def change_config(self, change: Callable[[dict[str, Any]], object]) -> None:
+        """Apply a function that changes the config in place."""
+        config = yaml.safe_load((self.root / "config.yaml").read_text(encoding="utf-8"))
+        change(config)
+        self.write_config(config)
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake in the project's folder; its output and errors come in one stream, in `stdout`."""
+        return subprocess.run(
+            [sys.executable, "-m", "snakemake", *arguments],
+            cwd=self.root,
+            env={key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE_")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def run(self, *targets: str) -> str:
+        """Run to the end on two cores and return what was printed."""
+        ended = self.snakemake("--cores", "2", *targets)
+        assert ended.returncode == 0, ended.stdout
+        return ended.stdout
+
+    def planned(self, *targets: str) -> set[str]:
+        """Return the jobs that would run now, each as its rule and its wildcards' values (`predict ols.test`)."""
+        ended = self.snakemake("--dry-run", *targets)
+        assert ended.returncode == 0, ended.stdout
+        return jobs_in(ended.stdout)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A project after its first run, and what that printed."""
+
+    project: Project
+    printed: str
+
+
+def jobs_in(printed: str) -> set[str]:
+    """Read the jobs from what a dry run prints, without those that make nothing themselves."""
+    jobs = set()
+    for rule, details in _JOB.findall(printed):
+        wildcards = _WILDCARDS.search(details)
+        values = [pair.partition("=")[2] for pair in wildcards[1].split(", ")] if wildcards else []
+        jobs.add(f"{rule} {'.'.join(values)}".strip())
+    return jobs - {"all", "fetch"}

@@ -1,0 +1,139 @@
+"""A real edit of a script or a module reruns the rules that it works for, and nothing else."""
+
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+
+from workflow.chain import CHAIN, NOTHING, after
+from workflow.changes import Change, all_python_files, in_file
+from workflow.project import REPOSITORY, Finished, Project
+
+SCRIPTS = Path("workflow", "scripts")
+EVERY_RULE = (
+    "retrieve", "cohort_series", "cohort_matrix", "compendium", "roles", "split", "references", "normalise",
+    "normalise_external", "baseline", "network", "predict", "evaluate", "summarise", "report",
+)  # fmt: skip
+FROM_COHORTS = tuple(rule for rule in EVERY_RULE if rule not in ("retrieve", "summarise", "report"))
+FROM_COMPENDIUM = ("roles", "split", "references", "normalise", "normalise_external", "baseline", "network", "predict")
+
+# Every module, and the rules whose scripts import it, themselves or through other modules.
+RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
+    "__init__": EVERY_RULE,
+    "baselines": ("baseline",),
+    "cohort": ("cohort_series", "cohort_matrix"),
+    "compendium": ("compendium",),
+    "config": (),
+    "duplicates": ("compendium",),
+    "errors": EVERY_RULE,
+    "evaluate": ("evaluate",),
+    "examples": ("baseline", "network", "predict", "evaluate"),
+    "figures": ("report",),
+    "files": EVERY_RULE,
+    "fingerprint": (),
+    "genes": tuple(rule for rule in FROM_COHORTS if rule != "compendium"),
+    "geo": ("retrieve", "cohort_series"),
+    "h5ad": FROM_COHORTS,
+    "inputs": (),
+    "job": EVERY_RULE,
+    "linear": ("baseline", "predict"),
+    "materials": ("report",),
+    "models": ("baseline", "network", "predict", "evaluate"),
+    "networks": ("network", "predict"),
+    "normalise": ("normalise", "normalise_external"),
+    "page": ("report",),
+    "predict": ("predict",),
+    "predictions": ("predict", "evaluate"),
+    "presets": (),
+    "quantiles": ("references", "normalise", "normalise_external"),
+    "references": ("references", "normalise", "normalise_external"),
+    "scale": ("cohort_series", "cohort_matrix"),
+    "series": ("cohort_series",),
+    "soft": ("cohort_series",),
+    "split": (*FROM_COMPENDIUM, "evaluate"),
+    "summary": ("summarise", "report"),
+    "table": ("cohort_matrix",),
+    "trainer": ("network",),
+    "training": ("network",),
+    "verdict": ("report",),
+}
+
+
+def edited(file: Path) -> Change:
+    """Return a change of what a file says."""
+    rules = RULES_OF_MODULES[file.stem] if file.parent.name == "landex" else (file.stem,)
+    edit = in_file(str(file), lambda text: f"{text}\n_edited = 1\n")
+    return Change(f"{file.parent.name}/{file.name}", edit, after(*rules))
+
+
+MODULES = [edited(SCRIPTS / "landex" / f"{module}.py") for module in RULES_OF_MODULES]
+RULE_SCRIPTS = [edited(SCRIPTS / f"{rule}.py") for rule in EVERY_RULE]
+
+
+def touch_all(project: Project) -> None:
+    for file in all_python_files(project):
+        file.touch()
+
+
+def comment_all(project: Project) -> None:
+    for file in all_python_files(project):
+        text = file.read_text(encoding="utf-8")
+        file.write_text(f"# A comment above.\n{text}\n\n# And one below.\n", encoding="utf-8")
+
+
+def rewrite_all_docstrings(project: Project) -> None:
+    """Change the first docstring of every file; all of them have one."""
+    for file in all_python_files(project):
+        text = file.read_text(encoding="utf-8")
+        assert text.startswith('"""')
+        file.write_text(text.replace('"""', '"""In other words: ', 1), encoding="utf-8")
+
+
+NO_EDITS = [
+    Change("touch", touch_all, NOTHING),
+    Change("comments", comment_all, NOTHING),
+    Change("docstrings", rewrite_all_docstrings, NOTHING),
+]
+
+PRESETS = [
+    Change(
+        f"a value of the preset {preset}",
+        in_file(str(SCRIPTS / "landex" / "presets.py"), lambda text, old=old, new=new: text.replace(old, new)),
+        jobs,
+    )
+    for preset, old, new, jobs in [
+        ("relu_tanh", '"dropout": 0.2', '"dropout": 0.3', CHAIN.fit("relu_tanh")),
+        ("deep", '"weight_decay": 0.05', '"weight_decay": 0.06', CHAIN.fit("deep")),
+        ("dgex, which no model uses", '"momentum": 0.5', '"momentum": 0.6', NOTHING),
+    ]
+]
+
+
+@pytest.mark.parametrize("change", MODULES + RULE_SCRIPTS + PRESETS, ids=str)
+def test_edited_code_reruns_exactly_the_rules_that_import_it_and_what_follows(
+    change: Change, plans: dict[Change, Future[set[str]]]
+) -> None:
+    assert plans[change].result() == change.jobs
+
+
+@pytest.mark.parametrize("change", NO_EDITS, ids=str)
+def test_code_that_says_the_same_reruns_nothing(change: Change, plans: dict[Change, Future[set[str]]]) -> None:
+    assert plans[change].result() == NOTHING
+
+
+def test_every_module_and_every_script_stands_in_the_table() -> None:
+    folder = REPOSITORY / SCRIPTS
+    assert {file.stem for file in (folder / "landex").glob("*.py")} == set(RULES_OF_MODULES)
+    assert {file.stem for file in folder.glob("*.py")} == set(EVERY_RULE)
+
+
+def test_an_edit_taken_back_leaves_nothing_to_be_done(finished: Finished, tmp_path: Path) -> None:
+    project = finished.project.copy(tmp_path / "project")
+    files = all_python_files(project)
+    texts = [file.read_text(encoding="utf-8") for file in files]
+    for file, text in zip(files, texts, strict=True):
+        file.write_text(f"{text}\n_edited = 1\n", encoding="utf-8")
+    assert project.planned() == CHAIN.everything()
+    for file, text in zip(files, texts, strict=True):
+        file.write_text(text, encoding="utf-8")
+    assert project.planned() == NOTHING

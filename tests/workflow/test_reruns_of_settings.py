@@ -1,0 +1,98 @@
+"""A change of a setting reruns what depends on it, and nothing else."""
+
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from workflow.chain import CHAIN, NOTHING, Chain, after
+from workflow.changes import Change, in_file, setting
+from workflow.project import Project
+
+WITHOUT_GEUVADIS = replace(CHAIN, external=("kidney",))
+# A cohort after `geuvadis`, from the file that the compendium's source stands on.
+WITH_CELLS = Chain(external=("kidney", "geuvadis", "cells"))
+CELLS = {"matrix": "data/gdsc.h5ad", "values": "log2", "genes": "symbol"}
+
+
+def reverse_models(config: dict[str, Any]) -> None:
+    config["models"] = dict(reversed(config["models"].items()))
+
+
+def fewer_landmarks(project: Project) -> None:
+    """Name another file of landmarks, half as long."""
+    lines = (project.root / "resources" / "genes" / "landmarks.tsv").read_text(encoding="utf-8").splitlines()
+    (project.root / "landmarks.tsv").write_text("\n".join(lines[: len(lines) // 2]) + "\n", encoding="utf-8")
+    setting("genes", "landmarks", to="landmarks.tsv")(project)
+
+
+def move_mirror(project: Project) -> None:
+    (project.root / "data" / "geo").rename(project.root / "mirror")
+    setting("geo", "mirror", to="mirror")(project)
+
+
+MODELS = [
+    Change("a network's epochs", setting("models", "deep", "epochs", to=3), CHAIN.fit("deep")),
+    Change("a network's hidden layers", setting("models", "relu_tanh", "hidden", to=[16, 16]), CHAIN.fit("relu_tanh")),
+    Change("a network's preset", setting("models", "relu_tanh", "preset", to="dgex"), CHAIN.fit("relu_tanh")),
+    Change("ridge's lambdas", setting("models", "ridge", "lambdas", to=[0.5]), CHAIN.fit("ridge")),
+    Change(
+        "a network more",
+        setting("models", "wide", to={"kind": "network", "hidden": [32], "epochs": 2}),
+        Chain(networks=("relu_tanh", "deep", "wide")).fit("wide"),
+    ),
+    Change("a model less", lambda project: project.change_config(lambda c: c["models"].pop("ols")), CHAIN.summarise()),
+    Change("a model set to null", setting("models", "ols", to=None), CHAIN.summarise()),
+    Change("the order of models", lambda project: project.change_config(reverse_models), NOTHING),
+    Change("the report's baseline", setting("report", "baseline", to="ols"), CHAIN.summarise()),
+]
+
+GENES_AND_SAMPLES = [
+    Change("the split's seed", setting("split", "seed", to=2), after("split")),
+    Change("the split's fractions", setting("split", "fractions", to=[0.6, 0.2, 0.2]), after("split")),
+    Change("the split's unit", setting("split", "by", to="series"), after("split")),
+    Change("targets by list", setting("genes", "targets", to=["A2M", "ABAT"]), after("roles")),
+    Change("targets by chance", setting("genes", "targets", to={"random": 5, "seed": 1}), after("roles")),
+    Change("another file of landmarks", fewer_landmarks, after("roles")),
+    Change("the distance of duplicates", setting("compendium", "duplicates", "distance", to=0.1), after("compendium")),
+]
+
+COHORTS = [
+    *(
+        Change(
+            f"a source's {key}", setting("compendium", "sources", "gdsc", key, to=value), CHAIN.cohort_matrix("gdsc")
+        )
+        for key, value in {"values": "auto", "genes": "auto", "series": "batch", "group": "batch"}.items()
+    ),
+    Change("the scale of a series", setting("external", "kidney", "values", to="linear"), after("cohort_series")),
+    Change("the platform of a series", setting("external", "kidney", "platform", to="GPL97"), after("cohort_series")),
+    Change(
+        "the scale of an external cohort",
+        setting("external", "geuvadis", "values", to="linear"),
+        CHAIN.cohort_matrix("geuvadis"),
+    ),
+    Change("an external cohort more", setting("external", "cells", to=CELLS), WITH_CELLS.cohort_matrix("cells")),
+    Change(
+        "an external cohort less",
+        lambda project: project.change_config(lambda c: c["external"].pop("geuvadis")),
+        WITHOUT_GEUVADIS.compendium(),
+    ),
+    Change("a mirror elsewhere", move_mirror, NOTHING),
+    Change("the mirror's retries", setting("geo", "retries", to=9), NOTHING),
+    Change("the mirror's timeout", setting("geo", "timeout", to=99), NOTHING),
+]
+
+SPELLING = [
+    Change("a comment", in_file("config.yaml", lambda text: f"# Mine.\n{text}"), NOTHING),
+    Change("a comment in a rule file", in_file("workflow/rules/split.smk", lambda text: f"{text}\n# Mine.\n"), NOTHING),
+    Change("a default written out", setting("compendium", "duplicates", "distance", to=0.02), NOTHING),
+    Change("a preset's setting written out", setting("models", "deep", "dropout", to=0.5), NOTHING),
+]
+
+
+@pytest.mark.parametrize("change", MODELS + GENES_AND_SAMPLES + COHORTS + SPELLING, ids=str)
+def test_a_changed_setting_reruns_exactly_what_depends_on_it(
+    change: Change, plans: dict[Change, Future[set[str]]]
+) -> None:
+    assert plans[change].result() == change.jobs

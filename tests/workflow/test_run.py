@@ -1,0 +1,146 @@
+"""A whole run on small real data: what it leaves, and that it leaves the same again."""
+
+import re
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from anndata import AnnData
+
+from landex.predictions import Predictions
+from workflow.chain import CHAIN, NOTHING
+from workflow.changes import setting
+from workflow.miniature import GDSC_SAMPLES, GEUVADIS_SAMPLES, LANDMARKS, SERIES_SAMPLES, TARGETS
+from workflow.project import Finished, Project
+
+# Of the genes chosen, those that Geuvadis measures.
+GEUVADIS_LANDMARKS, GEUVADIS_TARGETS = 49, 178
+
+# What a run leaves besides logs and benchmarks: design's stable names, and what the stages hand on.
+RESULTS = {
+    *(f"cohorts/{cohort}.{kind}" for cohort in ("gdsc", "kidney", "geuvadis") for kind in ("h5ad", "qc.tsv")),
+    "compendium/compendium.h5ad",
+    "compendium/duplicates.tsv",
+    "split/genes.tsv",
+    "split/split.tsv",
+    "normalised/references.h5",
+    *(f"normalised/{cohort}.h5ad" for cohort in ("compendium", "kidney", "geuvadis")),
+    *(f"models/{model}/{file}" for model in CHAIN.models for file in ("weights.h5", "metrics.json")),
+    *(f"models/{network}/history.tsv" for network in CHAIN.networks),
+    *(f"predictions/{model}.{cohort}.h5" for model in CHAIN.models for cohort in CHAIN.evaluated),
+    *(f"evaluation/{model}.{cohort}.tsv" for model in CHAIN.models for cohort in CHAIN.evaluated),
+    *(f"report/{file}" for file in ("summary.tsv", "genes.tsv", "report.html", "figures/learning_curves.svg")),
+    *(f"report/figures/{kind}.{cohort}.svg" for kind in ("density", "scatter") for cohort in CHAIN.evaluated),
+}
+
+
+def files_below(folder: Path) -> dict[str, int]:
+    """Return all files below a folder, hidden ones too, with their modification times."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(file.relative_to(folder)): file.stat().st_mtime_ns for file in files}
+
+
+def read_normalised(finished: Finished, name: str) -> AnnData:
+    return anndata.read_h5ad(finished.project.root / "results" / "normalised" / f"{name}.h5ad")
+
+
+def read_table(project: Project, path: str) -> pd.DataFrame:
+    return pd.read_csv(project.root / "results" / path, sep="\t", dtype={"gene": str}, keep_default_na=False)
+
+
+def test_a_run_leaves_the_promised_files_and_no_others(finished: Finished) -> None:
+    files = files_below(finished.project.root / "results")
+    assert {file for file in files if not file.startswith(("logs/", "benchmarks/"))} == RESULTS
+    assert set(files_below(finished.project.root / "resources" / "downloads")) == {"GSE781_family.soft.gz"}
+
+
+def test_every_job_has_a_log_and_a_benchmark_of_its_own(finished: Finished, tmp_path: Path) -> None:
+    project = finished.project.copy(tmp_path / "project")
+    plan = project.snakemake("--dry-run", "--forceall").stdout
+    for kind in ("log", "benchmark"):
+        files = re.findall(rf"^    {kind}: (.*)$", plan, re.MULTILINE)
+        assert len(files) == len(set(files)) == len(CHAIN.everything())
+        assert [file for file in files if not (project.root / file).is_file()] == []
+
+
+def test_a_second_call_says_nothing_to_be_done_and_changes_no_file(finished: Finished, tmp_path: Path) -> None:
+    project = finished.project.copy(tmp_path / "project")
+    before = files_below(project.root / "results")
+    assert "Nothing to be done" in project.run()
+    assert files_below(project.root / "results") == before
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"), [("compendium", ["X"]), ("kidney", ["X", "own"]), ("geuvadis", ["X", "own"])]
+)
+def test_normalised_matrices_hold_a_number_in_every_cell(finished: Finished, name: str, layers: list[str]) -> None:
+    matrix = read_normalised(finished, name)
+    assert matrix.n_vars == LANDMARKS + TARGETS
+    for layer in layers:
+        assert np.isfinite(matrix.X if layer == "X" else matrix.layers[layer]).all()
+
+
+def test_missing_genes_of_a_cohort_are_imputed_and_marked(finished: Finished) -> None:
+    matrix = read_normalised(finished, "geuvadis")
+    measured = matrix.layers["measured"]
+    assert (measured == measured[0]).all()
+    assert measured[0, :LANDMARKS].sum() == GEUVADIS_LANDMARKS
+    assert measured[0, LANDMARKS:].sum() == GEUVADIS_TARGETS
+
+
+def test_samples_are_dealt_out_by_the_fractions(finished: Finished) -> None:
+    parts = read_table(finished.project, "split/split.tsv")["part"].value_counts().to_dict()
+    assert parts == {"training": 96, "select": 6, "calibrate": 6, "test": 12}
+    assert sum(parts.values()) == GDSC_SAMPLES
+
+
+@pytest.mark.parametrize(
+    ("cohort", "samples", "targets", "scalings"),
+    [
+        ("test", 12, TARGETS, ["training"]),
+        ("kidney", SERIES_SAMPLES["GPL96"], TARGETS, ["training", "own"]),
+        ("geuvadis", GEUVADIS_SAMPLES, GEUVADIS_TARGETS, ["training", "own"]),
+    ],
+)
+@pytest.mark.parametrize("model", CHAIN.models)
+def test_evaluation_has_a_row_for_every_measured_target_and_scaling(
+    finished: Finished, model: str, cohort: str, samples: int, targets: int, scalings: list[str]
+) -> None:
+    table = read_table(finished.project, f"evaluation/{model}.{cohort}.tsv")
+    assert table.groupby("scaling")["gene"].nunique().to_dict() == dict.fromkeys(scalings, targets)
+    assert len(table) == targets * len(scalings)
+    assert (table["n"] == samples).all()
+
+
+def test_errors_are_those_of_the_predictions_on_the_test_samples(finished: Finished) -> None:
+    split = read_table(finished.project, "split/split.tsv")
+    truth = read_normalised(finished, "compendium")[split.loc[split["part"] == "test", "sample"], LANDMARKS:]
+    found = Predictions.read(finished.project.root / "results/predictions/ridge.test.h5")
+    assert (found.samples, found.genes) == (truth.obs_names.tolist(), truth.var_names.tolist())
+    table = read_table(finished.project, "evaluation/ridge.test.tsv")
+    expected = np.abs(found.scores["training"] - truth.X).mean(axis=0)
+    np.testing.assert_allclose(table.set_index("gene").loc[found.genes, "mae"], expected, rtol=1e-5)
+
+
+def test_a_run_from_scratch_elsewhere_gives_the_same_bytes(new: Project, finished: Finished, tmp_path: Path) -> None:
+    tables = ["results/evaluation/deep.test.tsv", "results/evaluation/ridge.kidney.tsv"]
+    again = new.copy(tmp_path / "elsewhere")
+    again.run(*tables)
+    for table in tables:
+        assert (again.root / table).read_bytes() == (finished.project.root / table).read_bytes()
+
+
+def test_after_a_change_the_next_run_makes_up_for_it(finished: Finished, tmp_path: Path) -> None:
+    project = finished.project.copy(tmp_path / "project")
+    setting("report", "baseline", to="ols")(project)
+    project.run()
+    summary = read_table(project, "report/summary.tsv")
+    by_cohort = summary.set_index(["cohort", "scaling", "model"])
+    assert (by_cohort.xs("ols", level="model")["mae"] == by_cohort.xs("ols", level="model")["baseline_mae"]).all()
+    assert project.planned() == NOTHING
+
+
+def test_fetch_only_downloads(new: Project) -> None:
+    assert new.planned("fetch") == {"retrieve GSE781"}
