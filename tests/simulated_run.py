@@ -89,7 +89,14 @@ def _errors(
     pearson = np.clip(1.1 - mae, -1, 1)
     pearson[0] = np.nan
     return genes.assign(
-        scaling=scaling, n=85, mae=mae, rmse=1.3 * mae, pearson=pearson, spearman=0.9 * pearson, r2=pearson**2
+        scaling=scaling,
+        n=85,
+        mae=mae,
+        rmse=1.3 * mae,
+        pearson=pearson,
+        spearman=0.9 * pearson,
+        r2=pearson**2,
+        null_mae=0.8,
     )
 
 

@@ -39,7 +39,7 @@ def joined(
     folder: Path, sources: dict[str, Path], external: dict[str, Path] | None = None, distance: float = 0.02
 ) -> tuple[pd.DataFrame, pd.DataFrame, NDArray[np.float32], pd.DataFrame]:
     """Return obs, var and values of the compendium, and duplicates.tsv."""
-    paths = folder / "compendium.h5ad", folder / "duplicates.tsv"
+    paths = folder / "compendium.h5ad", folder / "duplicates.tsv", folder / "lost_genes.tsv"
     write_compendium(sources, external or {}, distance, *paths)
     with open_matrix(paths[0]) as matrix:
         return matrix.obs, matrix.var, matrix.read(), pd.read_csv(paths[1], sep="\t")
@@ -58,8 +58,34 @@ def test_cohorts_are_joined_on_the_genes_that_all_measure(tmp_path: Path) -> Non
     assert var.index.tolist() == GENES[20:]
     assert var["symbol"].tolist() == [gene.upper() for gene in GENES[20:]]
     np.testing.assert_array_equal(values, np.concatenate([one, two])[:, 20:])
+    lost = pd.read_csv(tmp_path / "lost_genes.tsv", sep="\t")
+    assert lost["gene"].tolist() == GENES[:20]
+    assert set(lost["missing_from"]) == {"two"}
     assert duplicates.empty
     assert list(duplicates.columns) == ["sample", "cohort", "group", "kept", "distance"]
+
+
+def test_groups_that_have_a_duplicate_in_common_become_one(tmp_path: Path) -> None:
+    one, two, three = profiles(1, 3), profiles(2, 2), profiles(3, 2)
+    two[0] = one[2]
+    sources = {
+        "one": write_cohort(tmp_path, "one", ["a", "b", "c"], one),
+        "two": write_cohort(tmp_path, "two", ["c", "e"], two),
+        "three": write_cohort(tmp_path, "three", ["f", "g"], three),
+    }
+    obs, *_ = joined(tmp_path, sources)
+    # The copy of c is gone, so c is no name of two samples and keeps it.
+    assert obs.index.tolist() == ["a", "b", "c", "e", "f", "g"]
+    assert obs["group"].astype(str).tolist() == ["one"] * 4 + ["three"] * 2
+
+
+def test_a_compendium_that_is_all_external_is_refused(tmp_path: Path) -> None:
+    values = profiles(1, 3)
+    one = write_cohort(tmp_path, "one", ["a", "b", "c"], values)
+    other = write_cohort(tmp_path, "other", ["x", "y", "z"], values)
+    with pytest.raises(UserError, match=r"all 3 samples are also in the external cohorts \(other\)"):
+        joined(tmp_path, {"one": one}, {"other": other})
+    assert not (tmp_path / "compendium.h5ad").exists()
 
 
 def test_of_a_group_of_duplicates_the_first_in_the_order_of_sources_stays(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ SMALL = """
 compendium: {sources: {gdsc: {matrix: resources/demo/gdsc.h5ad}}}
 external: {kidney: {geo: GSE781, platform: GPL96}}
 geo: {mirror: resources/demo/geo}
+split: {by: sample}
 models: {ridge: {kind: ridge}, deep: {kind: network}}
 """
 
@@ -69,7 +70,7 @@ def test_the_repositorys_config_has_no_problem() -> None:
 def test_a_small_config_has_no_problem_and_is_completed_by_defaults() -> None:
     assert problems_of("") == []
     config = completed(yaml.safe_load(SMALL))
-    assert config["split"] == {"by": "series", "fractions": [0.8, 0.1, 0.1], "seed": 1}
+    assert config["split"] == {"by": "sample", "fractions": [0.8, 0.1, 0.1], "seed": 1}
     assert config["compendium"]["sources"]["gdsc"] == {
         "matrix": "resources/demo/gdsc.h5ad", "values": "auto", "genes": "auto",
     }  # fmt: skip
@@ -161,6 +162,18 @@ BAD = {
     "genes: {landmarks: absent.tsv}": "genes.landmarks: there is no file absent.tsv",
     "genes: {targets: absent.tsv}": "genes.targets: there is no file absent.tsv",
     "split: {by: absent.tsv}": "split.by: there is no file absent.tsv",
+    # Names that YAML reads as numbers or truth values.
+    "models: {2024: {kind: ols}}": "models.2024: this name is read as int, not as text; put it in quotes",
+    "external: {no: {matrix: a.tsv}}": "external.False: this name is read as bool, not as text; put it in quotes",
+    # Settings without effect, and splits that cannot be.
+    "models: {deep: {momentum: 0.5}}": "models.deep.momentum: has no effect with optimiser: adamw; it goes with sgd",
+    "models: {deep: {preset: dgex, warmup: 0.1}}": (
+        "models.deep.warmup: has no effect with schedule: decay_on_rise; it goes with cosine"
+    ),
+    "models: {deep: {choose: select}}": "models.deep.choose: a model of kind network has no such setting",
+    "split: {by: series}": (
+        "split.by: series needs at least 4 series or groups, and the sources make 1; add sources or say by: sample"
+    ),
 }  # fmt: skip
 
 
@@ -265,12 +278,22 @@ def test_defaults_of_the_schema_pass_it() -> None:
 def test_presets_have_exactly_the_settings_of_networks_and_the_schema_knows_all() -> None:
     fields = {field.name for field in dataclasses.fields(NetworkSettings)}
     model = SCHEMA["$defs"]["model"]["properties"]
-    assert fields == model.keys() - {"kind", "preset", "lambdas"}
+    assert fields == model.keys() - {"kind", "preset", "lambdas", "choose"}
     assert list(PRESETS) == model["preset"]["enum"]
     validator = Draft202012Validator(SCHEMA["$defs"]["model"])
     for name, preset in PRESETS.items():
         assert preset.keys() == fields, name
         assert list(validator.iter_errors({"kind": "network", **preset})) == [], name
+
+
+def test_a_whole_number_with_a_point_is_a_whole_number() -> None:
+    found = model_settings({"kind": "network", "hidden": [8.0], "epochs": 2.0, "dropout": 0})
+    assert [type(value) for value in (*found["hidden"], found["epochs"], found["batch"])] == [int] * 3
+    assert found["dropout"] == 0
+
+
+def test_series_from_a_column_may_make_groups_enough() -> None:
+    assert problems_of("{split: {by: series}, compendium: {sources: {gdsc: {series: study}}}}") == []
 
 
 def test_a_networks_own_settings_lie_over_its_preset() -> None:
@@ -299,5 +322,5 @@ def test_ridge_chooses_among_30_lambdas_from_1e_minus_4_to_100() -> None:
     assert (lambdas[0], lambdas[-1]) == pytest.approx((1e-4, 100))
     ratios = [two / one for one, two in itertools.pairwise(lambdas)]
     assert ratios == pytest.approx([10 ** (6 / 29)] * 29)
-    assert model_settings({"kind": "ridge", "lambdas": [1, 2]}) == {"lambdas": [1, 2]}
+    assert model_settings({"kind": "ridge", "lambdas": [1, 2]}) == {"lambdas": [1, 2], "choose": "leave_one_out"}
     assert model_settings({"kind": "ols"}) == {}

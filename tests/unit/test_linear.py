@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.model_selection import LeaveOneOut, cross_val_predict
 
 from landex.examples import Examples, mean_absolute_error
 from landex.h5ad import open_matrix
@@ -93,7 +94,7 @@ def test_a_missing_target_takes_its_sample_out_of_that_targets_fit_only(
     measured = with_gaps(gdsc)
     model = fit_ols(make_examples(inputs, np.where(measured, targets, 1e6), measured))
     ridge, _ = fit_ridge(
-        make_examples(inputs, np.where(measured, targets, -1e6), measured), make_examples(*gdsc), [0.1]
+        make_examples(inputs, np.where(measured, targets, -1e6), measured), make_examples(*gdsc), [0.1], "select"
     )
     for target in range(targets.shape[1]):
         rows = measured[:, target]
@@ -115,7 +116,7 @@ def test_ridge_at_one_lambda_equals_scikit_learn_with_alpha_lambda_n(
 ) -> None:
     inputs, targets = (part[:samples].astype(np.float32).astype(np.float64) for part in gdsc)
     examples = make_examples(inputs, targets)
-    model, chosen = fit_ridge(examples, examples, [penalty])
+    model, chosen = fit_ridge(examples, examples, [penalty], "select")
     expected = Ridge(alpha=penalty * samples).fit(inputs, targets)
     assert_relative(model.coefficients, expected.coef_.T, 1e-4)
     assert_relative(model.intercept, expected.intercept_, 1e-4)
@@ -127,7 +128,7 @@ def test_every_targets_lambda_is_the_best_of_a_plain_loop(gdsc: Data, make_examp
     training = [part[:50].astype(np.float32).astype(np.float64) for part in gdsc]
     select = [part[200:230].astype(np.float32).astype(np.float64) for part in gdsc]
     measured = np.random.default_rng(4).random(select[1].shape) < 0.8
-    model, chosen = fit_ridge(make_examples(*training), make_examples(*select, measured), LAMBDAS)
+    model, chosen = fit_ridge(make_examples(*training), make_examples(*select, measured), LAMBDAS, "select")
     for target in range(25):
         rows = measured[:, target]
         errors = {}
@@ -141,19 +142,45 @@ def test_every_targets_lambda_is_the_best_of_a_plain_loop(gdsc: Data, make_examp
     assert len(set(chosen)) > 3
 
 
-def test_of_equal_errors_the_largest_lambda_wins(make_examples: MakeExamples) -> None:
-    random = np.random.default_rng(5)
-    training = make_examples(random.normal(size=(20, 3)), random.normal(size=(20, 2)))
-    inputs = random.normal(size=(6, 3))
-    # Nothing of the second target was measured in `select`, so no penalty is better than another.
-    measured = np.array([[True, False]] * 6)
-    _, chosen = fit_ridge(training, make_examples(inputs, random.normal(size=(6, 2)), measured), [0.1, 10, 1])
-    assert chosen[1] == 10
+def test_leave_one_out_chooses_as_fits_to_all_samples_but_one(gdsc: Data, make_examples: MakeExamples) -> None:
+    samples, targets = 30, 8
+    inputs = gdsc[0][:samples].astype(np.float32).astype(np.float64)
+    outputs = gdsc[1][:samples, :targets].astype(np.float32).astype(np.float64)
+    measured = np.ones(outputs.shape, bool)
+    measured[::4, 1] = False
+    training = make_examples(inputs, outputs, measured)
+    model, chosen = fit_ridge(training, make_examples(inputs, -outputs), LAMBDAS, "leave_one_out")
+    for target in range(targets):
+        rows = measured[:, target]
+        errors = {}
+        for penalty in LAMBDAS:
+            # The penalty stays lambda n for the n samples of the whole fit.
+            left_out = cross_val_predict(
+                Ridge(alpha=penalty * rows.sum()), inputs[rows], outputs[rows, target], cv=LeaveOneOut()
+            )
+            errors[penalty] = np.mean(np.abs(left_out - outputs[rows, target]))
+        best = min(errors, key=errors.__getitem__)
+        assert chosen[target] == pytest.approx(best)
+        expected = Ridge(alpha=best * rows.sum()).fit(inputs[rows], outputs[rows, target])
+        assert_relative(model.coefficients[:, target], expected.coef_, 1e-4)
+    assert len(set(chosen)) > 1
+
+
+def test_a_target_that_select_does_not_measure_is_chosen_by_leave_one_out(
+    gdsc: Data, make_examples: MakeExamples
+) -> None:
+    training, select = ([part[rows] for part in gdsc] for rows in (slice(0, 60), slice(60, 90)))
+    measured = np.ones(select[1].shape, bool)
+    measured[:, 1] = False
+    examples = make_examples(*training), make_examples(*select, measured)
+    chosen = {choose: fit_ridge(*examples, LAMBDAS, choose)[1] for choose in ("select", "leave_one_out")}
+    assert chosen["select"][1] == chosen["leave_one_out"][1]
+    assert (chosen["select"] != chosen["leave_one_out"]).any()
 
 
 def test_the_order_of_lambdas_changes_nothing(gdsc: Data, make_examples: MakeExamples) -> None:
     training, select = (make_examples(*(part[rows] for part in gdsc)) for rows in (slice(0, 60), slice(60, 90)))
-    one, two = (fit_ridge(training, select, order) for order in (LAMBDAS, LAMBDAS[::-1]))
+    one, two = (fit_ridge(training, select, order, "select") for order in (LAMBDAS, LAMBDAS[::-1]))
     np.testing.assert_array_equal(one[1], two[1])
     np.testing.assert_array_equal(one[0].coefficients, two[0].coefficients)
 

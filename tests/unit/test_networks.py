@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from landex.architecture import build_network
 from landex.models import write_model
-from landex.networks import NetworkModel, NetworkSettings, OutputScale, build_network
+from landex.networks import NetworkModel, NetworkSettings, OutputScale
 from landex.predict import read_model
 from landex.presets import PRESETS
 
@@ -97,7 +98,7 @@ def trained_like(settings: NetworkSettings, inputs: int, outputs: int) -> Networ
     shapes = [array.shape for array in build_network(settings, inputs, outputs).get_weights()]
     weights = [random.normal(0, 0.3, shape).astype(np.float32) for shape in shapes]
     centre, factor = (random.uniform(0.5, 2, outputs).astype(np.float32) for _ in range(2))
-    return NetworkModel(settings, weights, OutputScale(centre, factor), inputs)
+    return NetworkModel(settings, weights, OutputScale(centre, factor))
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
@@ -110,6 +111,17 @@ def test_a_network_read_back_predicts_to_the_bit_the_same(preset: str, tmp_path:
     assert isinstance(found, NetworkModel)
     assert found.settings == model.settings
     assert found.parameters == model.parameters == sum(array.size for array in model.weights)
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_a_prediction_is_that_of_keras_to_rounding(preset: str) -> None:
+    settings = settings_of(preset, hidden=[40, 30])
+    model = trained_like(settings, 20, 10)
+    network = build_network(settings, 20, 10)
+    network.set_weights(model.weights)
+    inputs = np.random.default_rng(8).normal(size=(50, 20)).astype(np.float32)
+    expected = model.scale.to_scores(np.asarray(network(inputs, training=False)))
+    np.testing.assert_allclose(model.predict(inputs), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_prediction_is_that_of_the_layers_written_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,10 @@ from landex.errors import UserError
 from landex.examples import read_examples, read_parts
 from landex.h5ad import open_matrix, write_matrix
 from landex.normalise import fill_landmarks, normalise_compendium, normalise_external
+from landex.parts import rows_of_part, write_parts
 from landex.quantiles import map_onto, mean_quantiles
 from landex.references import References, write_references
-from landex.split import GeneRoles, rows_of_part, write_parts, write_roles
+from landex.roles import GeneRoles, write_roles
 
 SAMPLES, EXTERNAL_SAMPLES = 60, 12
 LANDMARKS, TARGETS = 20, 40
@@ -75,7 +76,8 @@ def chain(tmp_path_factory: pytest.TempPathFactory, resources: Path) -> Chain:
     found = Chain(folder, genes, values)
     write_cohort(found.path("compendium.h5ad"), genes, values, "s")
     lists = GeneRoles(str(resources / "genes/landmarks.tsv"), "measured", str(resources / "genes/targets.tsv"))
-    write_roles(found.path("compendium.h5ad"), lists, found.path("genes.tsv"))
+    found.path("lost_genes.tsv").write_text("gene\tsymbol\tensembl\tmapped\tmissing_from\n")
+    write_roles(found.path("compendium.h5ad"), found.path("lost_genes.tsv"), lists, found.path("genes.tsv"))
     write_parts(found.path("compendium.h5ad"), "sample", [0.7, 0.15, 0.15], 1, found.path("split.tsv"))
     write_references(
         found.path("compendium.h5ad"), found.path("genes.tsv"), found.path("split.tsv"), found.path("references.h5")

@@ -13,6 +13,7 @@ from simulated_run import MARKUP, simulated_run
 
 from landex import figures, materials
 from landex.page import Run, page_figures, write_figures, write_page
+from landex.vocabulary import QUANTILES
 
 TEMPLATE = Path(__file__).parents[2] / "workflow/report/page.html.j2"
 # What a browser fetches by itself; the `href` of an <a> is followed by readers only.
@@ -256,7 +257,7 @@ def test_the_page_of_five_models_and_5300_targets_stays_below_9_mb(large_run: Ru
 
 def columns(**changed: Any) -> pd.DataFrame:
     quality = {"sample": ["a", "b", "c"], "series": "S", "platform": "", "kept": [1, 1, 0], "reason": ["", "", "no"]}
-    quantiles = {name: [1.0, 3.0, np.nan] for name in materials.QUANTILES}
+    quantiles = {name: [1.0, 3.0, np.nan] for name in QUANTILES}
     return pd.DataFrame(
         {**quality, "scale": ["log2", "linear", ""], **quantiles, "missing": [0.1, 0.3, 1.0], **changed}
     )
@@ -270,6 +271,13 @@ def test_scale_decisions_and_missing_values_count_the_samples_kept() -> None:
     assert facts.platforms == ()
     together = materials.cohort_facts("x", columns(scale="log2"), external=False)
     assert together.scales[0].quantiles == (2.0,) * 6
+
+
+def test_the_error_of_every_genes_mean_stands_below_the_models(html: str, run: Run) -> None:
+    shown = re.findall(r'data-null="([^"]+)">([^<]*)<', html)
+    baseline = run.summary[run.summary["model"] == run.baseline]
+    expected = [(f"{row.cohort}-{row.scaling}", f"{row.null_mae:.3f}") for row in baseline.itertuples()]
+    assert shown == expected
 
 
 def test_genes_without_an_entrez_id_are_counted_and_named(page: Page) -> None:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from landex.errors import UserError
 from landex.h5ad import write_matrix
-from landex.split import PARTS, GeneRoles, assign_parts, gene_roles, read_parts, rows_of_part, write_parts
+from landex.parts import assign_parts, read_own_parts, rows_of_part, write_parts
+from landex.roles import GeneRoles, gene_roles
+from landex.vocabulary import PARTS
 
 FRACTIONS = [0.8, 0.1, 0.1]
 
@@ -97,11 +99,11 @@ def test_a_series_too_large_for_the_other_parts_goes_to_training(size: int) -> N
     [
         (
             [f"s{n}" for n in range(14)],
-            r"14 samples in 14 groups are too few .*0\.8/0\.1/0\.1: \d+ for \w+, which needs",
+            r"too few to split 0\.8/0\.1/0\.1: 14 samples that make 14 undivided .* leave \d+ for \w+, which needs",
         ),
-        (["GSE1"] * 90, r"90 samples in 1 groups are too few .*0 for select, which needs 2; .*split\.by: sample"),
-        ([f"GSE{n % 3}" for n in range(90)], r"90 samples in 3 groups .*0 for \w+, which needs 2"),
-        ([], r"0 samples in 0 groups are too few .*0 for training, which needs 10"),
+        (["GSE1"] * 90, r"90 samples that make 1 undivided .* 0 for select, which needs 2; .*split\.by"),
+        ([f"GSE{n % 3}" for n in range(90)], r"90 samples that make 3 undivided .* 0 for \w+, which needs 2"),
+        ([], r"0 samples that make 0 undivided .* 0 for training, which needs 10"),
     ],
 )
 def test_too_few_samples_or_groups_end_in_one_clear_line(groups: list[str], message: str) -> None:
@@ -121,7 +123,7 @@ OWN = [(f"s{number}", part) for number, part in enumerate(["training"] * 10 + ["
 def test_a_split_of_ones_own_is_taken_as_it_is(tmp_path: Path) -> None:
     path = write_table(tmp_path / "own.tsv", [*OWN, ("elsewhere", "test")])
     samples = [sample for sample, _ in OWN][::-1]
-    assert read_parts(path, samples).tolist() == [part for _, part in OWN][::-1]
+    assert read_own_parts(path, samples).tolist() == [part for _, part in OWN][::-1]
 
 
 @pytest.mark.parametrize(
@@ -135,13 +137,13 @@ def test_a_split_of_ones_own_is_taken_as_it_is(tmp_path: Path) -> None:
 )
 def test_a_wrong_split_of_ones_own_is_refused(tmp_path: Path, rows: list[tuple[str, str]], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        read_parts(write_table(tmp_path / "own.tsv", rows), [sample for sample, _ in OWN])
+        read_own_parts(write_table(tmp_path / "own.tsv", rows), [sample for sample, _ in OWN])
 
 
 def test_a_split_without_its_columns_is_refused(tmp_path: Path) -> None:
     path = write_table(tmp_path / "own.tsv", OWN, ("name", "part"))
     with pytest.raises(UserError, match=r"own\.tsv: the column sample is missing; it has name, part"):
-        read_parts(path, ["s0"])
+        read_own_parts(path, ["s0"])
 
 
 @pytest.mark.parametrize("by", ["sample", "series", "file"])
@@ -186,8 +188,11 @@ def lists(resources: Path) -> tuple[str, str]:
     return str(resources / "genes/landmarks.tsv"), str(resources / "genes/targets.tsv")
 
 
-def roles_of(var: pd.DataFrame, lists: tuple[str, str], targets: Any) -> pd.DataFrame:
-    return gene_roles(var, GeneRoles(lists[0], targets, lists[1])).set_index("gene")
+NONE_LOST = pd.DataFrame(columns=["gene", "symbol", "ensembl", "mapped", "missing_from"])
+
+
+def roles_of(var: pd.DataFrame, lists: tuple[str, str], targets: Any, lost: pd.DataFrame = NONE_LOST) -> pd.DataFrame:
+    return gene_roles(var, lost, GeneRoles(lists[0], targets, lists[1])).set_index("gene")
 
 
 def targets_of(roles: pd.DataFrame) -> set[str]:
@@ -207,7 +212,7 @@ def test_landmarks_that_are_not_measured_are_listed(var: pd.DataFrame, lists: tu
     assert len(roles) == 6 + 978 - 2
     absent = roles.iloc[6:]
     assert set(absent["role"]) == {"unused"}
-    assert set(absent["reason"]) == {"a landmark that the compendium does not measure"}
+    assert set(absent["reason"]) == {"a landmark that no source measures"}
     assert absent["symbol"].ne("").all()
     assert roles.index.is_unique
 
@@ -233,6 +238,30 @@ def test_targets_come_from_a_file_by_entrez_id_or_symbol(
     assert targets_of(roles) == {"8813"}
     assert roles.loc["8813", "reason"] == "asked for by genes.targets"
     assert "also asked for as a target" in roles.loc["16", "reason"]
+    assert roles.loc[names[2], ["role", "reason"]].tolist() == ["unused", "a target that no source measures"]
+
+
+def test_genes_that_the_join_lost_are_listed_with_the_sources_that_lack_them(
+    var: pd.DataFrame, lists: tuple[str, str]
+) -> None:
+    lost = pd.DataFrame(
+        {
+            "gene": ["25", "424242"],
+            "symbol": ["ABL1", "X"],
+            "ensembl": "",
+            "mapped": [1, 0],
+            "missing_from": ["one", "one, two"],
+        }
+    )
+    roles = roles_of(var, lists, "measured", lost)
+    assert roles.loc["25", ["role", "reason", "mapped"]].tolist() == ["unused", "not measured by one", 1]
+    assert roles.loc["424242", ["role", "reason", "mapped"]].tolist() == ["unused", "not measured by one, two", 0]
+    assert roles.index.is_unique
+
+
+def test_targets_that_are_all_landmarks_are_refused(var: pd.DataFrame, lists: tuple[str, str]) -> None:
+    with pytest.raises(UserError, match="all of the targets that are measured are landmarks"):
+        roles_of(var, lists, ["16", "23"])
 
 
 def test_targets_come_from_a_list_in_the_config(var: pd.DataFrame, lists: tuple[str, str]) -> None:
@@ -261,7 +290,7 @@ def test_every_gene_has_its_chance_to_be_drawn(var: pd.DataFrame, lists: tuple[s
     ("targets", "message"),
     [
         (["DPM1", "DPM11"], "genes.targets: DPM11 is not measured by the compendium"),
-        (["AARS1"], "genes.targets: none of the targets is measured"),
+        (["AARS1"], "genes.targets: all of the targets that are measured are landmarks"),
         ({"random": 5, "seed": 1}, "genes.targets.random: 5 of 4 possible targets"),
     ],
 )

@@ -37,6 +37,7 @@ def table(maes: list[float], *, scaling: str = "training", overlapping: int = 1)
             "pearson": [0.5, np.nan, 0.7, 1.0],
             "spearman": [0.4, np.nan, 0.8, 1.0],
             "r2": [0.2, np.nan, 0.4, 1.0],
+            "null_mae": [0.7, 0.8, 0.9, 1.0],
         }
     )
 
@@ -71,6 +72,7 @@ def test_figures_equal_those_worked_out_by_hand(errors: pd.DataFrame) -> None:
     assert row["mae"] == pytest.approx(1.35 / 3)
     assert row["rmse"] == pytest.approx(2 * 1.35 / 3)
     assert row["baseline_mae"] == pytest.approx(0.5)
+    assert row["null_mae"] == pytest.approx(0.8)
     # 1 - .45 / .5; two of three genes are better, the tie is not.
     assert row["improvement_percent"] == pytest.approx(10.0)
     assert row["genes_better_percent"] == pytest.approx(200 / 3)

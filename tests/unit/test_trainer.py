@@ -19,7 +19,7 @@ from landex.h5ad import write_matrix
 from landex.networks import NetworkSettings
 from landex.predict import read_model
 from landex.presets import PRESETS
-from landex.trainer import Trained, Trainer, learning_rates, summed_loss
+from landex.trainer import Trained, Trainer, learning_rates, loss_function
 from landex.training import fit_network
 
 pytestmark = pytest.mark.usefixtures("tensorflow_on_two_threads")
@@ -122,7 +122,7 @@ def test_losses_by_hand(loss: str, expected: float) -> None:
     truth = tf.constant([[1.0, 0.0], [5.0, 8.0]])
     prediction = tf.constant([[0.0, 2.0], [2.0, 0.0]])
     measured = tf.constant([[1.0, 1.0], [1.0, 0.0]])
-    assert float(summed_loss(loss)(truth, prediction, measured)) == pytest.approx(expected)
+    assert float(loss_function(loss)(truth, prediction, measured)) == pytest.approx(expected)
 
 
 def follow_decay_rule(history: list[Any], rate: float) -> list[float]:

@@ -144,11 +144,6 @@ FAILURES = [
         ("results/split/split.tsv",),
     ),
     Failure(
-        setting("split", "by", to="series"),
-        "landex: split: too few to split 0.8/0.1/0.1: 120 samples that make 1 undivided group(s)",
-        ("results/split/split.tsv",),
-    ),
-    Failure(
         with_text_in_a_cell,
         "landex: data/geuvadis.tsv.gz: sample NA20505, gene ENSG00000008283: 'many' is no number",
         ("results/cohorts/geuvadis.h5ad", "results/cohorts/geuvadis.qc.tsv"),

@@ -15,11 +15,12 @@ EVERY_RULE = (
     "normalise_external", "baseline", "network", "predict", "evaluate", "summarise", "report",
 )  # fmt: skip
 FROM_COHORTS = tuple(rule for rule in EVERY_RULE if rule not in ("retrieve", "summarise", "report"))
-FROM_COMPENDIUM = ("roles", "split", "references", "normalise", "normalise_external", "baseline", "network", "predict")
+FROM_PARTS = tuple(rule for rule in FROM_COHORTS[3:] if rule != "roles")
 
 # Every module, and the rules whose scripts import it, themselves or through other modules.
 RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "__init__": EVERY_RULE,
+    "architecture": ("network",),
     "baselines": ("baseline",),
     "cohort": ("cohort_series", "cohort_matrix"),
     "compendium": ("compendium",),
@@ -31,31 +32,34 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "figures": ("report",),
     "files": EVERY_RULE,
     "fingerprint": (),
-    "genes": tuple(rule for rule in FROM_COHORTS if rule != "compendium"),
+    "genes": ("cohort_series", "cohort_matrix"),
     "geo": ("retrieve", "cohort_series"),
     "h5ad": FROM_COHORTS,
     "inputs": (),
     "job": EVERY_RULE,
     "linear": ("baseline", "predict"),
     "materials": ("report",),
-    "models": ("baseline", "network", "predict", "evaluate"),
+    "models": ("baseline", "network", "predict"),
     "networks": ("network", "predict"),
     "normalise": ("normalise", "normalise_external"),
     "page": ("report",),
+    "parts": FROM_PARTS,
     "predict": ("predict",),
     "predictions": ("predict", "evaluate"),
     "presets": (),
     "quantiles": ("references", "normalise", "normalise_external"),
     "references": ("references", "normalise", "normalise_external"),
+    "roles": ("roles",),
     "scale": ("cohort_series", "cohort_matrix"),
     "series": ("cohort_series",),
     "soft": ("cohort_series",),
-    "split": (*FROM_COMPENDIUM, "evaluate"),
     "summary": ("summarise", "report"),
     "table": ("cohort_matrix",),
     "trainer": ("network",),
     "training": ("network",),
+    "tsv": tuple(rule for rule in FROM_COHORTS if rule != "compendium"),
     "verdict": ("report",),
+    "vocabulary": ("cohort_series", "cohort_matrix", *FROM_PARTS, "summarise", "report"),
 }
 
 

@@ -51,7 +51,6 @@ MODELS = [
 GENES_AND_SAMPLES = [
     Change("the split's seed", setting("split", "seed", to=2), after("split")),
     Change("the split's fractions", setting("split", "fractions", to=[0.6, 0.2, 0.2]), after("split")),
-    Change("the split's unit", setting("split", "by", to="series"), after("split")),
     Change("targets by list", setting("genes", "targets", to=["A2M", "ABAT"]), after("roles")),
     Change("targets by chance", setting("genes", "targets", to={"random": 5, "seed": 1}), after("roles")),
     Change("another file of landmarks", fewer_landmarks, after("roles")),

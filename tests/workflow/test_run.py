@@ -23,6 +23,7 @@ RESULTS = {
     *(f"cohorts/{cohort}.{kind}" for cohort in ("gdsc", "kidney", "geuvadis") for kind in ("h5ad", "qc.tsv")),
     "compendium/compendium.h5ad",
     "compendium/duplicates.tsv",
+    "compendium/lost_genes.tsv",
     "split/genes.tsv",
     "split/split.tsv",
     "normalised/references.h5",

@@ -32,7 +32,8 @@ rule cohort_series:
 
 rule cohort_matrix:
     input:
-        matrix=lambda wildcards: MATRICES[wildcards.cohort]["matrix"],
+        # Its fingerprint among the params tells whether it changed; its date does not.
+        matrix=lambda wildcards: ancient(MATRICES[wildcards.cohort]["matrix"]),
         names="resources/genes/ids.tsv.gz",
     output:
         matrix="results/cohorts/{cohort}.h5ad",
@@ -53,8 +54,8 @@ rule cohort_matrix:
         file=lambda wildcards: file_fingerprint(MATRICES[wildcards.cohort]["matrix"]),
         scale=lambda wildcards: MATRICES[wildcards.cohort]["values"],
         genes=lambda wildcards: MATRICES[wildcards.cohort]["genes"],
-        series=series_of_matrix,
-        group=lambda wildcards: MATRICES[wildcards.cohort].get("group", series_of_matrix(wildcards)),
+        series=lambda wildcards: MATRICES[wildcards.cohort].get("series"),
+        group=lambda wildcards: MATRICES[wildcards.cohort].get("group"),
         code=code("cohort_matrix"),
     script:
         "../scripts/cohort_matrix.py"

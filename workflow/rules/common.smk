@@ -66,11 +66,6 @@ def origin_of(wildcards):
     return file_fingerprint(path) if path else mirror
 
 
-def series_of_matrix(wildcards):
-    """Return the series of a matrix file's samples: the source's name where the config names none."""
-    return MATRICES[wildcards.cohort].get("series", wildcards.cohort)
-
-
 def own_split():
     """Return the user's own table of parts, where split.by names one."""
     by = config["split"]["by"]

@@ -8,6 +8,7 @@ rule compendium:
     output:
         matrix="results/compendium/compendium.h5ad",
         duplicates="results/compendium/duplicates.tsv",
+        lost="results/compendium/lost_genes.tsv",
     log:
         "results/logs/compendium/compendium.log",
     benchmark:

@@ -4,9 +4,10 @@
 rule roles:
     input:
         compendium="results/compendium/compendium.h5ad",
-        landmarks=config["genes"]["landmarks"],
+        lost="results/compendium/lost_genes.tsv",
+        landmarks=ancient(config["genes"]["landmarks"]),
         dgex="resources/genes/targets.tsv",
-        targets=own_targets(),
+        targets=[ancient(path) for path in own_targets()],
     output:
         genes="results/split/genes.tsv",
     log:
@@ -30,7 +31,7 @@ rule roles:
 rule split:
     input:
         compendium="results/compendium/compendium.h5ad",
-        parts=own_split(),
+        parts=[ancient(path) for path in own_split()],
     output:
         split="results/split/split.tsv",
     log:

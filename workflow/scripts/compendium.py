@@ -13,4 +13,5 @@ with job(snakemake.log[0], __file__):
         snakemake.params.distance,
         snakemake.output.matrix,
         snakemake.output.duplicates,
+        snakemake.output.lost,
     )

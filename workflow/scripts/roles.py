@@ -3,7 +3,7 @@
 from landex.job import job
 
 with job(snakemake.log[0], __file__):
-    from landex.split import GeneRoles, write_roles
+    from landex.roles import GeneRoles, write_roles
 
     roles = GeneRoles(snakemake.input.landmarks, snakemake.params.targets, snakemake.input.dgex)
-    write_roles(snakemake.input.compendium, roles, snakemake.output.genes)
+    write_roles(snakemake.input.compendium, snakemake.input.lost, roles, snakemake.output.genes)

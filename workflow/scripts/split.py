@@ -3,7 +3,7 @@
 from landex.job import job
 
 with job(snakemake.log[0], __file__):
-    from landex.split import write_parts
+    from landex.parts import write_parts
 
     write_parts(
         snakemake.input.compendium,

@@ -33,7 +33,7 @@ def fit_baseline(
     began = time.perf_counter()
     found: dict[str, Any] = {}
     if kind == "ridge":
-        model, chosen = fit_ridge(training, select, settings["lambdas"])
+        model, chosen = fit_ridge(training, select, settings["lambdas"], settings["choose"])
         found["lambda"] = describe_lambdas(chosen, settings["lambdas"])
     else:
         model = fit_ols(training)

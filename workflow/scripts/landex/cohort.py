@@ -94,14 +94,17 @@ class Cohort:
         Raises
         ------
         UserError
-            If no sample was kept, or no column names a gene.
+            If no sample was kept, or no column names a gene that has values.
         """
         if not self.rows:
             reasons = "; ".join(sorted({fate.reason for fate in self.fates})[:3])
             raise UserError(f"{self.name}: none of its {len(self.fates)} samples can be used ({reasons})")
         values, var = collapse_mean(np.stack(self.rows), self.columns)
+        # A gene without a value in any sample is not measured.
+        measured = ~np.isnan(values).all(axis=0)
+        values, var = values[:, measured], var[measured]
         if not len(var):
-            raise UserError(f"{self.name}: none of its columns names a gene")
+            raise UserError(f"{self.name}: none of its columns names a gene that has values")
         obs = pd.DataFrame(self.obs).set_index("sample").assign(source=self.name)
         write_matrix(matrix, obs, var, values)
         table = pd.DataFrame([{**asdict(fate), **fate.quantiles} for fate in self.fates]).drop(columns="quantiles")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from landex.duplicates import groups_of, near_pairs, normal_scores
+from landex.duplicates import Pair, groups_of, near_pairs, normal_scores
 from landex.errors import UserError
 from landex.files import atomic
 from landex.h5ad import Block, create_matrix, open_matrix
@@ -39,11 +39,13 @@ def write_compendium(
     distance: float,
     matrix: str | Path,
     duplicates: str | Path,
+    lost: str | Path,
 ) -> None:
     """Join cohorts on the genes that all of them measure and leave near-duplicates out.
 
     Of a group of duplicates the first sample in the order of the sources stays. A sample that an external
-    cohort holds too goes: what is tested on is never learnt from.
+    cohort holds too goes: what is tested on is never learnt from. Groups of samples that have duplicates in
+    common become one, since their other samples may be kin as well.
 
     Parameters
     ----------
@@ -53,26 +55,34 @@ def write_compendium(
         The .h5ad of every external cohort, by name.
     distance
         Root mean square difference of normal scores up to which two samples are duplicates.
-    matrix, duplicates
-        compendium.h5ad and duplicates.tsv (columns sample, cohort, group, kept, distance).
+    matrix, duplicates, lost
+        compendium.h5ad; duplicates.tsv (columns sample, cohort, group, kept, distance); lost_genes.tsv (genes
+        that some sources do not measure: gene, symbol, ensembl, mapped, missing_from).
 
     Raises
     ------
     UserError
-        If the cohorts share no gene.
+        If the cohorts share no gene, or no sample is left.
     """
     parts = [_read(name, path) for name, path in sources.items()]
     var = _shared_genes(parts)
-    genes = var.index.tolist()
-    values = np.concatenate([part.on(genes) for part in parts])
-    obs = _unique_names(pd.concat([part.obs for part in parts]))
+    values = np.concatenate([part.on(var.index.tolist()) for part in parts])
+    obs = pd.concat([part.obs for part in parts])
     others = [_read(name, path) for name, path in external.items()]
-    kept, table = _mark_duplicates(values, obs, genes, others, distance)
-    rows = np.flatnonzero(kept)
-    _logger.info("%d of %d samples kept, %d shared genes", len(rows), len(values), len(genes))
+    found = _find_duplicates(values, obs, var.index.tolist(), others, distance)
+    rows = np.flatnonzero(found.kept)
+    if not len(rows):
+        raise UserError(
+            f"compendium: all {len(values)} samples are also in the external cohorts ({', '.join(external)}); "
+            "nothing is left to learn from"
+        )
+    _logger.info("%d of %d samples kept, %d shared genes", len(rows), len(values), len(var))
+    with atomic(lost) as temporary:
+        _lost_genes(parts, var).to_csv(temporary, sep="\t", index=False)
     with atomic(duplicates) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
-    with create_matrix(matrix, obs.iloc[rows], var) as out:
+        found.table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    obs["group"] = _joined_groups(obs["group"].astype(str).tolist(), found.leaders)
+    with create_matrix(matrix, _unique_names(obs.iloc[rows]), var) as out:
         out.write(slice(0, len(rows)), values[rows])
 
 
@@ -91,17 +101,42 @@ def _shared_genes(parts: Sequence[_Part]) -> pd.DataFrame:
     return parts[0].var.loc[shared, ["symbol", "ensembl", "mapped"]]
 
 
+def _lost_genes(parts: Sequence[_Part], shared: pd.DataFrame) -> pd.DataFrame:
+    """List the genes that some but not all cohorts measure, with the names of those that do not."""
+    union = pd.concat([part.var[["symbol", "ensembl", "mapped"]] for part in parts])
+    lost = union[~union.index.duplicated() & ~union.index.isin(shared.index)]
+    missing = [", ".join(part.name for part in parts if gene not in part.var.index) for gene in lost.index]
+    return lost.astype({"mapped": int}).assign(missing_from=missing).reset_index(names="gene")
+
+
+def _joined_groups(groups: list[str], leaders: NDArray[np.intp]) -> list[str]:
+    """Give groups that have a duplicate in common the name of the first of them."""
+    codes, names = pd.factorize(np.array(groups))
+    tied = {(int(codes[leader]), int(codes[row]), 0.0) for row, leader in enumerate(leaders)}
+    joined = groups_of([Pair(*tie) for tie in sorted(tied)], len(names))
+    return [str(names[joined[code]]) for code in codes]
+
+
 def _unique_names(obs: pd.DataFrame) -> pd.DataFrame:
-    """Put the source before names that several sources use; GEO's own accessions are one sample anyway."""
-    repeated = obs.index.duplicated(keep=False)
-    names = np.where(repeated, obs["source"].astype(str) + ":" + obs.index.astype(str), obs.index.astype(str))
+    """Put the source before the names of samples that several sources use."""
+    own = obs.index.astype(str)
+    names = np.where(own.duplicated(keep=False), obs["source"].astype(str) + ":" + own, own)
     return obs.set_axis(pd.Index(names, name="sample"), axis=0)
 
 
-def _mark_duplicates(
+@dataclass(frozen=True)
+class _Duplicates:
+    """Which samples stay, the first sample of every sample's group, and the table of duplicates.tsv."""
+
+    kept: NDArray[np.bool_]
+    leaders: NDArray[np.intp]
+    table: pd.DataFrame
+
+
+def _find_duplicates(
     values: Block, obs: pd.DataFrame, genes: Sequence[str], external: Sequence[_Part], distance: float
-) -> tuple[NDArray[np.bool_], pd.DataFrame]:
-    """Say which samples stay, and list all samples that have a near-duplicate."""
+) -> _Duplicates:
+    """Compare all samples with each other and with those of the external cohorts."""
     scores = normal_scores(values)
     pairs = list(near_pairs(scores, scores, distance))
     leaders = groups_of(pairs, len(values))
@@ -141,4 +176,5 @@ def _mark_duplicates(
         for row in rows
     ]
     columns_of_table = ["sample", "cohort", "group", "kept", "distance"]
-    return kept, pd.DataFrame(ours_found + found, columns=columns_of_table).sort_values("group", kind="stable")
+    table = pd.DataFrame(ours_found + found, columns=columns_of_table).sort_values("group", kind="stable")
+    return _Duplicates(kept, leaders, table)

@@ -13,8 +13,17 @@ from landex.presets import DEFAULT_PRESET, PRESETS
 Settings = dict[str, Any]
 
 # Which of a model's keys belong to which kinds; every other key of the schema is a network's.
-_KEYS_OF_LINEAR_MODELS = {"ols": {"kind"}, "ridge": {"kind", "lambdas"}}
+_KEYS_OF_LINEAR_MODELS = {"ols": {"kind"}, "ridge": {"kind", "lambdas", "choose"}}
 _RESERVED_COHORTS = {"test", "compendium"}
+# One a part: training, select, calibrate and test.
+_FEWEST_GROUPS = 4
+# Settings of networks that have an effect only beside another one.
+_EFFECTIVE_WITH = {
+    "momentum": ("optimiser", "sgd"),
+    "deeper_rate": ("optimiser", "sgd"),
+    "weight_decay": ("optimiser", "adamw"),
+    "warmup": ("schedule", "cosine"),
+}
 
 
 def without_dropped(config: Mapping[str, Any]) -> Settings:
@@ -29,9 +38,21 @@ def without_dropped(config: Mapping[str, Any]) -> Settings:
 
 def schema_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """List where a config departs from the schema, a line each; unknown keys name the nearest known one."""
+    unnamed = list(_unnamed_problems(config))
+    if unnamed:
+        return unnamed
     errors = Draft202012Validator(schema).iter_errors(config)
     by_place = sorted(errors, key=lambda error: [str(part) for part in error.absolute_path])
     return [line for error in by_place for line in _lines(error)]
+
+
+def _unnamed_problems(config: Any, place: str = "") -> Iterator[str]:
+    """Yield the keys that YAML read as something else than text: 2024, no, 1e3."""
+    if isinstance(config, Mapping):
+        for key, value in config.items():
+            if not isinstance(key, str):
+                yield f"{place}{key}: this name is read as {type(key).__name__}, not as text; put it in quotes"
+            yield from _unnamed_problems(value, f"{place}{key}.")
 
 
 def _lines(error: ValidationError) -> Iterator[str]:
@@ -97,7 +118,7 @@ def meaning_problems(config: Mapping[str, Any]) -> list[str]:
         *_source_problems(config["external"], "external"),
         *_cohort_problems(config),
         *_model_problems(config),
-        *_split_problems(config["split"]["fractions"]),
+        *_split_problems(config),
     ]
 
 
@@ -130,18 +151,49 @@ def _model_problems(config: Mapping[str, Any]) -> Iterator[str]:
     if not models:
         yield "models: name at least one model"
     for name, entry in models.items():
-        allowed = _KEYS_OF_LINEAR_MODELS.get(entry["kind"])
         for key in entry:
-            if (allowed is not None and key not in allowed) or (allowed is None and key == "lambdas"):
-                yield f"models.{name}.{key}: a model of kind {entry['kind']} has no such setting"
+            if problem := _setting_problem(entry, key):
+                yield f"models.{name}.{key}: {problem}"
     baseline = config["report"]["baseline"]
     if models and baseline not in models:
         yield f"report.baseline: there is no model {baseline}{_nearest(baseline, list(models))}"
 
 
-def _split_problems(fractions: list[float]) -> Iterator[str]:
+def _setting_problem(entry: Mapping[str, Any], key: str) -> str:
+    """Say why a setting does nothing in a model's entry; empty where it does something."""
+    kind = entry["kind"]
+    known = _KEYS_OF_LINEAR_MODELS.get(kind)
+    if key not in known if known else key in _KEYS_OF_LINEAR_MODELS["ridge"] - {"kind"}:
+        return f"a model of kind {kind} has no such setting"
+    if key in _EFFECTIVE_WITH:
+        other, needed = _EFFECTIVE_WITH[key]
+        found = model_settings(entry)[other]
+        if found != needed:
+            return f"has no effect with {other}: {found}; it goes with {needed}"
+    return ""
+
+
+def _split_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    fractions, sources = config["split"]["fractions"], config["compendium"]["sources"]
     if not math.isclose(sum(fractions), 1, abs_tol=1e-6):
         yield f"split.fractions: {fractions} add up to {sum(fractions):g}, not to 1"
+    if config["split"]["by"] == "series" and not any(map(_could_have_groups, sources.values())):
+        groups = {_group(name, source) for name, source in sources.items()}
+        if len(groups) < _FEWEST_GROUPS:
+            yield (
+                f"split.by: series needs at least {_FEWEST_GROUPS} series or groups, and the sources make "
+                f"{len(groups)}; add sources or say by: sample"
+            )
+
+
+def _group(name: str, source: Mapping[str, Any]) -> str:
+    """Return the group of a source's samples where they make one."""
+    return str(source.get("group") or source.get("series") or source.get("geo") or name)
+
+
+def _could_have_groups(source: Mapping[str, Any]) -> bool:
+    """Tell whether a source's samples may make several groups: by a column of an AnnData file."""
+    return str(source.get("matrix", "")).endswith(".h5ad") and bool(source.keys() & {"series", "group"})
 
 
 def model_settings(entry: Mapping[str, Any]) -> Settings:
@@ -153,8 +205,15 @@ def model_settings(entry: Mapping[str, Any]) -> Settings:
         if preset == "dgex" and len(entry.get("hidden", settings["hidden"])) > 1:
             settings["learning_rate"] = 3e-4
         settings.update({key: value for key, value in entry.items() if key not in ("kind", "preset")})
-        return settings
+        return {key: _whole(value, PRESETS[preset][key]) for key, value in settings.items()}
     if entry["kind"] == "ridge":
         default = [10 ** (-4 + 6 * step / 29) for step in range(30)]
-        return {"lambdas": list(entry.get("lambdas", default))}
+        return {"lambdas": list(entry.get("lambdas", default)), "choose": entry.get("choose", "leave_one_out")}
     return {}
+
+
+def _whole(value: Any, like: Any) -> Any:
+    """Turn a number such as 8.0, which JSON schema takes for an integer, into one where one is expected."""
+    if isinstance(like, list):
+        return [int(item) for item in value]
+    return int(value) if isinstance(like, int) else value

@@ -33,9 +33,9 @@ def target_metrics(prediction: Block, truth: Block, measured: Mask) -> pd.DataFr
     Returns
     -------
     DataFrame
-        A row a target: n, mae, rmse, pearson, spearman and r2 (1 - residual sum of squares / total sum of
-        squares around the truth's mean). Correlations and r2 are NaN where prediction or truth is constant,
-        all of them where n is 0.
+        A row a target: n, mae, rmse, pearson, spearman, r2 (1 - residual sum of squares / total sum of squares
+        around the truth's mean) and null_mae, the MAE of predicting 0, the mean that scaled the gene.
+        Correlations are NaN where prediction or truth is constant, r2 where truth is; all of them where n is 0.
     """
     blocks = []
     for start in range(0, truth.shape[1], _BLOCK):
@@ -65,6 +65,7 @@ def _metrics(prediction: Floats, truth: Floats) -> pd.DataFrame:
                 "pearson": _correlation(prediction, truth, n),
                 "spearman": _correlation(ranks[0], ranks[1], n),
                 "r2": np.where(total > 0, 1 - squares / total, np.nan),
+                "null_mae": np.nansum(np.abs(truth), axis=0) / n,
             }
         )
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from landex.errors import UserError
 from landex.h5ad import Block, Matrix, open_matrix
-from landex.split import rows_of_part
+from landex.parts import rows_of_part
 
 Mask = NDArray[np.bool_]
 

@@ -1,7 +1,6 @@
 """Names of human genes: from whatever a file calls them to Entrez ids."""
 
 import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from landex.errors import UserError
+from landex.tsv import read_tsv
 
 _ENSEMBL = re.compile(r"^(ENSG\d{11})(\.\d+)?$")
 
@@ -29,7 +29,7 @@ class GeneNames:
     @classmethod
     def read(cls, path: str | Path) -> "GeneNames":
         """Read resources/genes/ids.tsv.gz; a symbol such as NA stays text."""
-        return cls(read_text_table(path, ["entrez", "symbol", "aliases", "ensembl"]))
+        return cls(read_tsv(path, ["entrez", "symbol", "aliases", "ensembl"]))
 
     @cached_property
     def _rows(self) -> pd.DataFrame:
@@ -94,15 +94,16 @@ class GeneNames:
         DataFrame
             A row a name, in order: gene, symbol, ensembl, mapped (whether there is an Entrez id).
         """
-        if kind == "ensembl":
-            stripped = [match[1] if (match := _ENSEMBL.match(name)) else name for name in names]
-            found = [self._by_ensembl.get(name, "") for name in stripped]
-        elif kind == "symbol":
-            stripped = list(names)
-            found = self._entrez_of_symbols(names)
+        names = [name.strip() for name in names]
+        # An Ensembl id is one in any file; its version says nothing about the gene.
+        stripped = [match[1] if (match := _ENSEMBL.match(name)) else name for name in names]
+        if kind == "symbol":
+            found = self._entrez_of_symbols(stripped)
+        elif kind == "entrez":
+            found = [name if name in self._rows.index else "" for name in stripped]
         else:
-            stripped = list(names)
-            found = [name if name.isdecimal() else "" for name in names]
+            found = [""] * len(names)
+        found = [entrez or self._by_ensembl.get(name, "") for entrez, name in zip(found, stripped, strict=True)]
         genes = [entrez or name for entrez, name in zip(found, stripped, strict=True)]
         known = self._rows.reindex(genes)
         symbol = known["symbol"].fillna("").to_numpy()
@@ -128,21 +129,3 @@ class GeneNames:
         taken = set(found)
         aliases = [self._by_alias.get(name, "") for name in names]
         return [entrez or ("" if alias in taken else alias) for entrez, alias in zip(found, aliases, strict=True)]
-
-
-def read_text_table(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Read a tab-separated table with all cells as text, so that a gene named NA stays one.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be read or lacks one of the columns.
-    """
-    try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=3)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise UserError(f"{path}: not readable as a tab-separated table ({str(error).strip()})") from error
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise UserError(f"{path}: the column {missing[0]} is missing; it has {', '.join(table.columns[:8])}")
-    return table

@@ -13,6 +13,9 @@ from landex.h5ad import Block
 
 Floats = NDArray[np.float64]
 
+# Training samples at a time where their residuals are needed: bounds memory, not speed.
+_ROWS = 1024
+
 
 @dataclass(frozen=True)
 class LinearModel:
@@ -110,9 +113,9 @@ def fit_ols(training: Examples) -> LinearModel:
 
 
 def fit_ridge(
-    training: Examples, select: Examples, lambdas: Sequence[float]
+    training: Examples, select: Examples, lambdas: Sequence[float], choose: str
 ) -> tuple[LinearModel, NDArray[np.float64]]:
-    """Fit ridge regression with a penalty for every target, chosen by its MAE on `select`.
+    """Fit ridge regression with a penalty for every target.
 
     Minimises ||y - Xw||^2 + lambda n ||w||^2 for n training samples (Hoerl & Kennard 1970; lambda as in
     glmnet); the whole path comes from one eigendecomposition.
@@ -120,9 +123,13 @@ def fit_ridge(
     Parameters
     ----------
     training, select
-        What is learnt from, and what chooses.
+        What is learnt from, and a validation part.
     lambdas
         Penalties to choose from. Of equal errors the larger penalty wins.
+    choose
+        What has the lowest mean absolute error, target by target: `leave_one_out` (each training sample
+        predicted by a fit to the others) or `select` (the validation part). A target that `select` does not
+        measure is chosen by leave_one_out.
 
     Returns
     -------
@@ -138,21 +145,48 @@ def fit_ridge(
         if not len(rows):
             continue
         inputs = training.inputs[rows].astype(np.float64)
-        normal = _normal_equations(inputs, training.targets[np.ix_(rows, columns)].astype(np.float64))
-        errors = np.stack([_select_errors(normal, penalty, select, columns) for penalty in path])
+        outputs = training.targets[np.ix_(rows, columns)].astype(np.float64)
+        normal = _normal_equations(inputs, outputs)
+        seen = select.measured[:, columns].any(axis=0) & (choose == "select")
+        errors = np.zeros((len(path), len(columns)))
+        if not seen.all():
+            errors[:, ~seen] = _leave_one_out_errors(normal, path, inputs, outputs)[:, ~seen]
+        if seen.any():
+            errors[:, seen] = _select_errors(normal, path, select, columns)[:, seen]
         chosen[columns] = path[np.argmin(errors, axis=0)]
         inverse = 1 / (normal.values[:, None] + chosen[columns] * normal.samples)
         coefficients[:, columns], intercept[columns] = normal.model(inverse)
     return LinearModel(coefficients, intercept), chosen
 
 
-def _select_errors(normal: _Normal, penalty: float, select: Examples, columns: NDArray[np.intp]) -> Floats:
-    """Return every target's mean absolute error on `select` at one penalty."""
+def _leave_one_out_errors(normal: _Normal, path: Floats, inputs: Floats, outputs: Floats) -> Floats:
+    """Return every target's mean absolute leave-one-out error, shape (penalties, targets).
+
+    Leaving a sample out divides its residual by 1 - h, with h its leverage (Allen 1974): here 1/n for the
+    intercept plus sum z^2 / (s + lambda n) over the sample's coordinates z in the eigenbasis.
+    """
+    errors = np.zeros((len(path), outputs.shape[1]))
+    for start in range(0, len(inputs), _ROWS):
+        scores = (inputs[start : start + _ROWS] - normal.mean_inputs) @ normal.vectors
+        centred = outputs[start : start + _ROWS] - normal.mean_targets
+        for number, penalty in enumerate(path):
+            shrunk = scores / (normal.values + penalty * normal.samples)
+            leverage = 1 / normal.samples + np.einsum("ij,ij->i", shrunk, scores)
+            residuals = centred - shrunk @ normal.projected
+            errors[number] += np.abs(residuals / np.maximum(1 - leverage, 1e-12)[:, None]).sum(axis=0)
+    return errors / len(inputs)
+
+
+def _select_errors(normal: _Normal, path: Floats, select: Examples, columns: NDArray[np.intp]) -> Floats:
+    """Return every target's mean absolute error on `select`, shape (penalties, targets)."""
     scores = (select.inputs - normal.mean_inputs) @ normal.vectors
-    prediction = scores / (normal.values + penalty * normal.samples) @ normal.projected + normal.mean_targets
     measured = select.measured[:, columns]
-    errors = np.where(measured, np.abs(prediction - select.targets[:, columns]), 0)
-    return errors.sum(axis=0) / np.maximum(measured.sum(axis=0), 1)
+    errors = np.zeros((len(path), len(columns)))
+    for number, penalty in enumerate(path):
+        prediction = scores / (normal.values + penalty * normal.samples) @ normal.projected + normal.mean_targets
+        absolute = np.where(measured, np.abs(prediction - select.targets[:, columns]), 0)
+        errors[number] = absolute.sum(axis=0) / np.maximum(measured.sum(axis=0), 1)
+    return errors
 
 
 def describe_lambdas(chosen: Floats, lambdas: Sequence[float]) -> dict[str, Any]:

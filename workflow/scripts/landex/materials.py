@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-QUANTILES = ("q00", "q25", "q50", "q75", "q99", "q100")
-PARTS = ("training", "select", "calibrate", "test")
+from landex.vocabulary import PARTS, QUANTILES
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,20 @@
-"""Networks: from settings to a Keras model, and from a model to a file without code in it."""
+"""Networks as data: settings, arrays, and the prediction, which needs no TensorFlow."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import h5py
-import keras
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import erf
 
 from landex.h5ad import Block
 
 _ROWS_OF_PREDICTION = 1024
+# Keras' own, which layer normalisation adds to the variance.
+_EPSILON = np.float32(1e-3)
 
 
 @dataclass(frozen=True)
@@ -43,32 +45,6 @@ class NetworkSettings:
     def from_mapping(cls, settings: Mapping[str, Any]) -> "NetworkSettings":
         """Build settings from a completed entry of `models:`."""
         return cls(**{**settings, "hidden": tuple(settings["hidden"])})
-
-
-def build_network(settings: NetworkSettings, inputs: int, outputs: int) -> keras.Model:
-    """Build an untrained network from `inputs` landmarks to `outputs` targets.
-
-    Every hidden layer is dense weights, layer normalisation (where asked for), activation, dropout.
-    `initialisation: dgex` draws weights from +-sqrt(6 / (in + out)) (Glorot & Bengio 2010) and the output's
-    from +-1e-4, biases 0 (Chen et al. 2016).
-    """
-    draws = iter(range(settings.seed, settings.seed + 10_000))
-    layer = keras.Input((inputs,))
-    network_inputs = layer
-    for units in settings.hidden:
-        glorot = keras.initializers.GlorotUniform(seed=next(draws))
-        layer = keras.layers.Dense(units, kernel_initializer=glorot)(layer)
-        if settings.normalisation == "layer":
-            layer = keras.layers.LayerNormalization()(layer)
-        layer = keras.layers.Activation(settings.activation)(layer)
-        if settings.dropout:
-            layer = keras.layers.Dropout(settings.dropout, seed=next(draws))(layer)
-    if settings.initialisation == "dgex":
-        last: keras.Initializer = keras.initializers.RandomUniform(-1e-4, 1e-4, seed=next(draws))
-    else:
-        last = keras.initializers.GlorotUniform(seed=next(draws))
-    layer = keras.layers.Dense(outputs, kernel_initializer=last, activation=settings.output)(layer)
-    return keras.Model(network_inputs, layer)
 
 
 @dataclass(frozen=True)
@@ -110,6 +86,23 @@ class OutputScale:
         return self.centre + self.factor * output
 
 
+def _gelu(layer: Block) -> Block:
+    return layer * (1 + erf(layer / np.float32(np.sqrt(2)))) / 2
+
+
+def _normalised(layer: Block) -> Block:
+    """Centre and scale every sample over its units (Ba et al. 2016)."""
+    return (layer - layer.mean(axis=1, keepdims=True)) / np.sqrt(layer.var(axis=1, keepdims=True) + _EPSILON)
+
+
+_ACTIVATIONS: dict[str, Callable[[Block], Block]] = {
+    "relu": lambda layer: np.maximum(layer, 0),
+    "tanh": np.tanh,
+    "gelu": _gelu,
+    "linear": lambda layer: layer,
+}
+
+
 @dataclass(frozen=True)
 class NetworkModel:
     """A trained network.
@@ -119,25 +112,30 @@ class NetworkModel:
     settings
         What it was built from.
     weights
-        Arrays in the order of Keras' `get_weights`.
+        Arrays in the order of Keras' `get_weights`: layer by layer weights and biases, behind those of a
+        hidden layer the gains and offsets of its normalisation, where it has one.
     scale
         From its output to z-scores.
-    inputs
-        Number of landmarks.
     """
 
     settings: NetworkSettings
     weights: list[NDArray[np.float32]]
     scale: OutputScale
-    inputs: int
 
     def predict(self, inputs: Block) -> Block:
         """Return targets, shape (samples, targets), of inputs of shape (samples, landmarks), in z-scores."""
-        network = build_network(self.settings, self.inputs, len(self.scale.centre))
-        network.set_weights(self.weights)
         starts = range(0, len(inputs), _ROWS_OF_PREDICTION)
-        blocks = [np.asarray(network(inputs[start : start + _ROWS_OF_PREDICTION])) for start in starts]
+        blocks = [self._output(inputs[start : start + _ROWS_OF_PREDICTION]) for start in starts]
         return self.scale.to_scores(np.concatenate(blocks))
+
+    def _output(self, layer: Block) -> Block:
+        arrays = iter(self.weights)
+        for _ in self.settings.hidden:
+            layer = layer @ next(arrays) + next(arrays)
+            if self.settings.normalisation == "layer":
+                layer = _normalised(layer) * next(arrays) + next(arrays)
+            layer = _ACTIVATIONS[self.settings.activation](layer)
+        return _ACTIVATIONS[self.settings.output](layer @ next(arrays) + next(arrays))
 
     @property
     def parameters(self) -> int:
@@ -147,7 +145,6 @@ class NetworkModel:
     def write(self, group: h5py.Group) -> None:
         """Store the model in an open HDF5 group: settings as JSON, arrays as datasets; no code."""
         group.attrs["settings"] = json.dumps(asdict(self.settings))
-        group.attrs["inputs"] = self.inputs
         group["centre"] = self.scale.centre
         group["factor"] = self.scale.factor
         for number, array in enumerate(self.weights):
@@ -159,4 +156,4 @@ class NetworkModel:
         settings = NetworkSettings.from_mapping(json.loads(group.attrs["settings"]))
         weights = [group["weights"][name][:] for name in sorted(group["weights"])]
         scale = OutputScale(group["centre"][:], group["factor"][:])
-        return cls(settings, weights, scale, int(group.attrs["inputs"]))
+        return cls(settings, weights, scale)

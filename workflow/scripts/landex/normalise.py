@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from landex.errors import UserError
 from landex.h5ad import Block, Matrix, create_matrix, open_matrix
+from landex.parts import rows_of_part
 from landex.quantiles import Reference, map_onto
 from landex.references import References, Side, subset_references
-from landex.split import rows_of_part
 
 _logger = logging.getLogger(__name__)
 
@@ -127,7 +127,10 @@ def normalise_external(
             _measured_side(matrix, frozen.inputs, found["inputs"]),
             _measured_side(matrix, frozen.truth, found["truth"]),
         ]
-        _write(path, matrix, frozen, sides, own_scaling=matrix.shape[0] >= _FEWEST_FOR_OWN_SCALING)
+        own_scaling = matrix.shape[0] >= _FEWEST_FOR_OWN_SCALING
+        if not own_scaling:
+            _logger.info("%d samples: own scaling needs %d and is left out", matrix.shape[0], _FEWEST_FOR_OWN_SCALING)
+        _write(path, matrix, frozen, sides, own_scaling)
 
 
 def _check_measured(cohort: str | Path, matrix: Matrix, frozen: References) -> None:

@@ -10,17 +10,16 @@ from landex.examples import read_examples
 from landex.h5ad import open_matrix
 from landex.linear import LinearModel
 from landex.models import Model
-from landex.predictions import SCALINGS, Predictions
+from landex.networks import NetworkModel
+from landex.predictions import Predictions
+from landex.vocabulary import SCALINGS
 
 
 def read_model(path: str | Path) -> Model:
-    """Read a model of any kind; TensorFlow is imported for networks only."""
+    """Read a model of any kind."""
     with h5py.File(path, "r") as file:
-        if file.attrs["kind"] == "network":
-            from landex.networks import NetworkModel
-
-            return NetworkModel.read(file["model"])
-        return LinearModel.read(file["model"])
+        kind = NetworkModel if file.attrs["kind"] == "network" else LinearModel
+        return kind.read(file["model"])
 
 
 def write_predictions(

@@ -10,8 +10,7 @@ from anndata.io import read_elem, write_elem
 
 from landex.files import atomic
 from landex.h5ad import Block
-
-SCALINGS = ("training", "own")
+from landex.vocabulary import SCALINGS
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from sklearn.covariance import ledoit_wolf
 
 from landex.files import atomic
 from landex.h5ad import Block, Matrix, open_matrix
+from landex.parts import rows_of_part
 from landex.quantiles import Reference, map_onto, mean_quantiles
-from landex.split import rows_of_part
 
 Floats = NDArray[np.float64]
 

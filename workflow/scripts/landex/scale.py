@@ -5,10 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
+from landex.vocabulary import QUANTILES
 
-# The quantiles that decide, and the names of their columns in qc.tsv.
-QUANTILES = {"q00": 0.0, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q99": 0.99, "q100": 1.0}
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

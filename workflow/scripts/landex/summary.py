@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from landex.errors import UserError
+from landex.vocabulary import SCALINGS
 
 TEST = "test"
-SCALINGS = ("training", "own")
 GENE_COLUMNS = ("gene", "symbol", "ensembl", "cmap", "overlapping")
 SUMMARY_COLUMNS = (
     "cohort",
@@ -31,11 +31,12 @@ SUMMARY_COLUMNS = (
     "rmse",
     "pearson",
     "spearman",
+    "null_mae",
     "baseline_mae",
     "improvement_percent",
     "genes_better_percent",
 )
-_MEASURES = ("mae", "rmse", "pearson", "spearman", "r2")
+_MEASURES = ("mae", "rmse", "pearson", "spearman", "r2", "null_mae")
 _TEXT = ("gene", "symbol", "ensembl", "cmap", "scaling")
 
 
@@ -119,8 +120,9 @@ def summarise(errors: pd.DataFrame, models: Mapping[str, ModelRecord], baseline:
     -------
     pandas.DataFrame
         A row a cohort, scaling and model, with `SUMMARY_COLUMNS`. MAE and RMSE are means over targets in
-        z-scores, correlations means over the targets where they are defined; `overlapping` counts the
-        targets left out. `improvement_percent` and `genes_better_percent` are NaN for the baseline.
+        z-scores, correlations means over the targets where they are defined; `null_mae` is the MAE of
+        predicting every gene's mean; `overlapping` counts the targets left out.
+        `improvement_percent` and `genes_better_percent` are NaN for the baseline.
 
     Raises
     ------
@@ -173,7 +175,7 @@ def _compare(table: pd.DataFrame, reference: pd.DataFrame, *, is_baseline: bool)
         "targets": len(counted),
         "overlapping": len(table) - len(counted),
         "samples": int(table["n"].max()),
-        **{measure: counted[measure].mean() for measure in ("mae", "rmse", "pearson", "spearman")},
+        **{measure: counted[measure].mean() for measure in ("mae", "rmse", "pearson", "spearman", "null_mae")},
         "baseline_mae": baseline_mae,
         "improvement_percent": np.nan if is_baseline else 100.0 * (1.0 - mae / baseline_mae),
         "genes_better_percent": np.nan if is_baseline else better,

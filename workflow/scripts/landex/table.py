@@ -30,15 +30,15 @@ class MatrixSource:
     Attributes
     ----------
     series, group
-        One name for all samples or, in .h5ad, a column of obs.
+        One name for all samples or, in .h5ad, a column of obs; None is the source's name, and the series.
     """
 
     name: str
     path: str
     values: str
     genes: str
-    series: str
-    group: str
+    series: str | None
+    group: str | None
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ def write_matrix_cohort(source: MatrixSource, names: str | Path, matrix: str | P
     if source.values == "counts" and (content.values < 0).any():
         raise UserError(f"{source.path}: has negative values, so they are no counts (values: counts)")
     cohort = Cohort(source.name, columns)
-    series = _labels(source.series, content)
-    groups = _labels(source.group, content)
+    series = _labels("series", source.series, source, content) or [source.name] * len(content.samples)
+    groups = _labels("group", source.group, source, content) or series
     for number, sample in enumerate(content.samples):
         obs = {
             "sample": sample,
@@ -93,10 +93,16 @@ def write_matrix_cohort(source: MatrixSource, names: str | Path, matrix: str | P
     cohort.write(matrix, qc)
 
 
-def _labels(label: str, content: _Content) -> list[str]:
-    if label in content.obs.columns:
-        return content.obs[label].astype(str).tolist()
-    return [label] * len(content.samples)
+def _labels(key: str, label: str | None, source: MatrixSource, content: _Content) -> list[str]:
+    """Return a label a sample; none where the config does not ask for labels."""
+    if label is None:
+        return []
+    if label not in content.obs.columns:
+        return [label] * len(content.samples)
+    column = content.obs[label]
+    if column.isna().any():
+        raise UserError(f"{source.path}: obs column {label} ({key}) has no value for {column.index[column.isna()][0]}")
+    return column.astype(str).tolist()
 
 
 def _read(path: Path) -> _Content:
@@ -144,11 +150,18 @@ def _read_text(path: Path) -> _Content:
 
 
 def _sample_names(path: Path, separator: str) -> list[str]:
-    """Return the names of the samples; R writes a header without a name for the column of genes."""
+    """Return the names of the samples, after all rows were found equally long.
+
+    R writes a header without a name for the column of genes. A short row, as a file that was cut leaves it,
+    would be read as missing values.
+    """
     openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
     with openers.get(path.suffix, open)(path, "rt", encoding="utf-8-sig", newline="") as stream:
         rows = csv.reader(stream, delimiter=separator)
         header, first = next(rows, []), next(rows, [])
-    if len(first) < 2 or len(header) not in (len(first), len(first) - 1):
-        raise ValueError(f"its header has {len(header)} cells, its first row {len(first)}; separator {separator!r}")
+        if len(first) < 2 or len(header) not in (len(first), len(first) - 1):
+            raise ValueError(f"its header has {len(header)} cells, its first row {len(first)}; separator {separator!r}")
+        for row in rows:
+            if row and len(row) != len(first):
+                raise ValueError(f"the row of {row[0]} has {len(row)} cells, not {len(first)}; is the file whole?")
     return header[1:] if len(header) == len(first) else header

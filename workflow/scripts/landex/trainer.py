@@ -11,9 +11,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from landex.architecture import build_network
 from landex.errors import UserError
 from landex.examples import Examples
-from landex.networks import NetworkModel, NetworkSettings, OutputScale, build_network
+from landex.networks import NetworkModel, NetworkSettings, OutputScale
 
 _logger = logging.getLogger(__name__)
 
@@ -37,11 +38,12 @@ class Epoch:
 
 @dataclass
 class Trained:
-    """A trained network, its course, and the epoch whose weights were kept."""
+    """A trained network, its course, the epoch whose weights were kept, and the steps taken."""
 
     model: NetworkModel
     history: list[Epoch] = field(default_factory=list)
     best_epoch: int = 0
+    steps: int = 0
 
 
 def use_threads(threads: int) -> None:
@@ -60,7 +62,7 @@ def describe_device() -> str:
     return ", ".join(map(str, names))
 
 
-def summed_loss(loss: str) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
+def loss_function(loss: str) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
     """Return a loss of (truth, prediction, measured), each of shape (samples, targets).
 
     `mse` and `mae` are means over the measured values; `summed_squares` is the squared error summed over
@@ -113,7 +115,7 @@ class Trainer:
         self.optimiser = _optimiser(settings)
         self.optimiser.build(self.network.trainable_variables)
         self._factors = _gradient_factors(self.network, settings.deeper_rate)
-        self._loss = summed_loss(settings.loss)
+        self._loss = loss_function(settings.loss)
         self._inputs = tf.constant(training.inputs)
         self._targets = tf.constant(self.scale.to_output(training.targets))
         self._measured = tf.constant(training.measured)
@@ -158,6 +160,7 @@ class Trainer:
             if trained.history and row.training_mae > trained.history[-1].training_mae:
                 decayed = min(decayed, max(_LOWEST_RATE, decayed * _DECAY))
             trained.history.append(row)
+            trained.steps += steps
             if settings.keep == "last" or row.select_mae < best:
                 best = row.select_mae
                 trained.model, trained.best_epoch = self._model(), epoch + 1
@@ -173,7 +176,7 @@ class Trainer:
         return trained
 
     def _model(self) -> NetworkModel:
-        return NetworkModel(self.settings, self.network.get_weights(), self.scale, self._inputs.shape[1])
+        return NetworkModel(self.settings, self.network.get_weights(), self.scale)
 
     @tf.function  # type: ignore[untyped-decorator]
     def _epoch(self, order: tf.Tensor, rates: tf.Tensor) -> tf.Tensor:
@@ -248,6 +251,7 @@ def describe_training(trained: Trained, settings: NetworkSettings) -> dict[str, 
     return {
         "best_epoch": trained.best_epoch,
         "epochs": len(trained.history),
+        "steps": trained.steps,
         "stopped": f"all {settings.epochs} epochs done",
         "device": describe_device(),
     }

@@ -1,0 +1,11 @@
+"""Names that stand in files of several stages."""
+
+# Parts of the compendium. Validation is cut in two: `select` chooses (penalties, epochs), `calibrate` is kept
+# for what is said about the chosen model.
+PARTS = ("training", "select", "calibrate", "test")
+
+# How an external cohort's z-scores are made: by the training samples' mean and deviation, or by its own.
+SCALINGS = ("training", "own")
+
+# The quantiles of a sample's values that decide on log2, as columns of qc.tsv.
+QUANTILES = {"q00": 0.0, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q99": 0.99, "q100": 1.0}
