@@ -42,6 +42,7 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "models": ("baseline", "network", "predict"),
     "networks": ("network", "predict"),
     "normalise": ("normalise", "normalise_external"),
+    "optimisers": ("network",),
     "page": ("report",),
     "parts": FROM_PARTS,
     "predict": ("predict",),

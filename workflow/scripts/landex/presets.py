@@ -69,7 +69,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "epochs": 100,
         "initialisation": "glorot",
         "keep": "best",
-        "monitored": 512,
+        "monitored": 128,
         "seed": 1,
     },
 }

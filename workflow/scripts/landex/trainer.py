@@ -15,6 +15,7 @@ from landex.architecture import build_network
 from landex.errors import UserError
 from landex.examples import Examples
 from landex.networks import NetworkModel, NetworkSettings, OutputScale
+from landex.optimisers import build_optimiser
 
 _logger = logging.getLogger(__name__)
 
@@ -112,8 +113,7 @@ class Trainer:
         else:
             self.scale = OutputScale.identity(training.targets.shape[1])
         self.network = build_network(settings, training.inputs.shape[1], training.targets.shape[1])
-        self.optimiser = _optimiser(settings)
-        self.optimiser.build(self.network.trainable_variables)
+        self.optimiser = build_optimiser(settings, self.network.trainable_variables)
         self._factors = _gradient_factors(self.network, settings.deeper_rate)
         self._loss = loss_function(settings.loss)
         self._inputs = tf.constant(training.inputs)
@@ -223,17 +223,6 @@ class _Monitor:
         scores = self._trainer.scale.to_scores(self._trainer.network(inputs, training=False))
         counted = tf.cast(measured, tf.float32)
         return tf.reduce_sum(tf.abs(scores - targets) * counted), tf.reduce_sum(counted)
-
-
-def _optimiser(settings: NetworkSettings) -> keras.optimizers.Optimizer:
-    if settings.optimiser == "sgd":
-        return keras.optimizers.SGD(settings.learning_rate, momentum=settings.momentum)
-    if settings.optimiser == "adamw":
-        optimiser = keras.optimizers.AdamW(settings.learning_rate, weight_decay=settings.weight_decay)
-        # Decay pulls weights towards 0; biases and layer normalisation's gains have no reason to be small.
-        optimiser.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-        return optimiser
-    return keras.optimizers.Adam(settings.learning_rate)
 
 
 def _gradient_factors(network: keras.Model, deeper_rate: float) -> list[float]:
