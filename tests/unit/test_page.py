@@ -281,4 +281,4 @@ def test_the_error_of_every_genes_mean_stands_below_the_models(html: str, run: R
 
 
 def test_genes_without_an_entrez_id_are_counted_and_named(page: Page) -> None:
-    assert "2 genes of the compendium have no Entrez id and go by their own name: L28, L29." in page.text
+    assert "2 genes have no Entrez id and go by their own name: L28, L29." in page.text

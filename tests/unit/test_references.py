@@ -163,12 +163,6 @@ def test_references_are_read_back_as_they_were(folder: Path) -> None:
         pd.testing.assert_frame_equal(two.features, one.features, check_names=False)
 
 
-def test_z_scores_turn_back_into_quantile_units(folder: Path) -> None:
-    side = fitted(folder / "one.h5ad", values_of(4), np.arange(TRAINING)).truth
-    quantiles = np.random.default_rng(1).normal(7, 2, (6, TARGETS)).astype(np.float32)
-    np.testing.assert_allclose(side.quantile_units(side.standardise(quantiles)), quantiles, rtol=1e-5)
-
-
 def test_the_reference_of_a_subset_is_that_of_the_normalised_training_samples_over_these_genes(folder: Path) -> None:
     values, training = values_of(5), np.arange(2, 2 + TRAINING)
     references = fitted(folder / "one.h5ad", values, training)

@@ -29,8 +29,8 @@ class _Part:
     obs: pd.DataFrame
     var: pd.DataFrame
 
-    def on(self, genes: Sequence[str]) -> Block:
-        return self.values[:, self.var.index.get_indexer(list(genes))]
+    def on(self, genes: pd.Index) -> Block:
+        return self.values[:, self.var.index.get_indexer(genes)]
 
 
 def write_compendium(
@@ -66,10 +66,10 @@ def write_compendium(
     """
     parts = [_read(name, path) for name, path in sources.items()]
     var = _shared_genes(parts)
-    values = np.concatenate([part.on(var.index.tolist()) for part in parts])
+    values = np.concatenate([part.on(var.index) for part in parts])
     obs = pd.concat([part.obs for part in parts])
     others = [_read(name, path) for name, path in external.items()]
-    found = _find_duplicates(values, obs, var.index.tolist(), others, distance)
+    found = _find_duplicates(values, obs, var.index, others, distance)
     rows = np.flatnonzero(found.kept)
     if not len(rows):
         raise UserError(
@@ -134,7 +134,7 @@ class _Duplicates:
 
 
 def _find_duplicates(
-    values: Block, obs: pd.DataFrame, genes: Sequence[str], external: Sequence[_Part], distance: float
+    values: Block, obs: pd.DataFrame, genes: pd.Index, external: Sequence[_Part], distance: float
 ) -> _Duplicates:
     """Compare all samples with each other and with those of the external cohorts."""
     scores = normal_scores(values)
@@ -147,11 +147,10 @@ def _find_duplicates(
             nearest[row] = min(nearest[row], pair.distance)
     found: list[dict[str, object]] = []
     for part in external:
-        shared = [gene for gene in genes if gene in part.var.index]
+        shared = genes[genes.isin(part.var.index)]
         if len(shared) < _FEWEST_SHARED_GENES:
             continue
-        columns = [genes.index(gene) for gene in shared] if len(shared) < len(genes) else slice(None)
-        ours = normal_scores(values[:, columns])
+        ours = normal_scores(values[:, genes.get_indexer(shared)])
         for pair in near_pairs(ours, normal_scores(part.on(shared)), distance):
             kept[leaders == leaders[pair.first]] = False
             nearest[pair.first] = min(nearest[pair.first], pair.distance)

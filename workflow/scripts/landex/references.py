@@ -49,12 +49,6 @@ class Side:
         deviation = self.features["deviation"].to_numpy(np.float32)
         return (quantiles - mean) / deviation
 
-    def quantile_units(self, scores: Block) -> Block:
-        """Undo `standardise`."""
-        mean = self.features["mean"].to_numpy(np.float32)
-        deviation = self.features["deviation"].to_numpy(np.float32)
-        return scores * deviation + mean
-
 
 @dataclass(frozen=True)
 class References:

@@ -195,7 +195,10 @@ class Trainer:
             loss = self._loss(tf.gather(self._targets, rows), output, measured)
         variables = self.network.trainable_variables
         gradients = tape.gradient(loss, variables)
-        scaled = [gradient * factor for gradient, factor in zip(gradients, self._factors, strict=True)]
+        scaled = [
+            gradient if factor == 1 else gradient * factor
+            for gradient, factor in zip(gradients, self._factors, strict=True)
+        ]
         self.optimiser.learning_rate.assign(rate)
         self.optimiser.apply(scaled, variables)
         return loss
