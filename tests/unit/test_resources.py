@@ -350,15 +350,6 @@ class TestBuilding:
         with pytest.raises(packages.BuildError, match=r"some==1\.0: absent\.txt is not in it"):
             packages.fetch_from_pypi("some==1.0", {"absent.txt": "0" * 64})
 
-    def test_a_build_that_fails_leaves_the_old_file_and_nothing_half_written(self, tmp_path: Path) -> None:
-        target = tmp_path / "table.tsv"
-        target.write_text("old")
-        with pytest.raises(RuntimeError), packages.replacing(target) as temporary:
-            temporary.write_text("half")
-            raise RuntimeError
-        assert target.read_text() == "old"
-        assert list(tmp_path.iterdir()) == [target]
-
     def test_the_same_text_makes_the_same_gzip_bytes(self, tmp_path: Path) -> None:
         for name in ("a.gz", "b.gz"):
             packages.write_gzip(tmp_path / name, "gene\tNA20502\n")
