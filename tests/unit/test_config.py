@@ -15,6 +15,8 @@ from snakemake.utils import validate
 from landex.config import meaning_problems, model_settings, schema_problems, without_dropped
 from landex.geo import series_path
 from landex.inputs import input_problems
+from landex.kinds import KINDS
+from landex.models import load_class
 from landex.networks import NetworkSettings
 from landex.presets import DEFAULT_PRESET, PRESETS
 
@@ -99,7 +101,8 @@ BAD = {
     ),
     "models: {deep: {learning_rate: true}}": "models.deep.learning_rate: True should be a number",
     "models: {deep: {kind: netwrok}}": (
-        "models.deep.kind: 'netwrok' is not one of ols, ridge, network; did you mean network?"
+        "models.deep.kind: 'netwrok' is not one of ols, ridge, lasso, elastic_net, knn, knn_ge, "
+        "sample_lasso, kernel_ridge, blend, network; did you mean network?"
     ),
     "models: {deep: {preset: dgx}}": (
         "models.deep.preset: 'dgx' is not one of relu_tanh, dgex, deep; did you mean dgex?"
@@ -118,6 +121,18 @@ BAD = {
     "models: {ridge: null}": "report.baseline: there is no model ridge; known are deep",
     "models: {ridge: {epochs: 5}}": "models.ridge.epochs: a model of kind ridge has no such setting",
     "models: {deep: {lambdas: [1]}}": "models.deep.lambdas: a model of kind network has no such setting",
+    "models: {knn: {kind: knn, lambdas: [1]}}": "models.knn.lambdas: a model of kind knn has no such setting",
+    "models: {knn: {kind: knn, neighbours: [0]}}": "models.knn.neighbours.0: 0 is less than the minimum of 1",
+    "models: {both: {kind: blend, members: [ridge]}}": "models.both.members: ['ridge'] is too short",
+    "models: {both: {kind: blend}}": (
+        "models.both.members: a blend combines at least two different models; name them"
+    ),
+    "models: {both: {kind: blend, members: [ridge, dep]}}": (
+        "models.both.members: there is no model dep; did you mean deep?"
+    ),
+    "models: {both: {kind: blend, members: [ridge, deep]}, more: {kind: blend, members: [both, deep]}}": (
+        "models.more.members: both is a blend itself; name its members instead"
+    ),
     "models: {ridge: null, deep: null}": "models: name at least one model",
     "compendium: {sources: {gdsc: null}}": "compendium.sources: name at least one source to learn from",
     "external: {gdsc: {matrix: resources/demo/gdsc.h5ad}}": (
@@ -278,12 +293,26 @@ def test_defaults_of_the_schema_pass_it() -> None:
 def test_presets_have_exactly_the_settings_of_networks_and_the_schema_knows_all() -> None:
     fields = {field.name for field in dataclasses.fields(NetworkSettings)}
     model = SCHEMA["$defs"]["model"]["properties"]
-    assert fields == model.keys() - {"kind", "preset", "lambdas", "choose"}
+    of_baselines = {key for kind in KINDS.values() for key in kind.defaults}
+    assert fields | of_baselines | {"kind", "preset"} == model.keys()
+    assert list(KINDS) == model["kind"]["enum"]
     assert list(PRESETS) == model["preset"]["enum"]
     validator = Draft202012Validator(SCHEMA["$defs"]["model"])
     for name, preset in PRESETS.items():
         assert preset.keys() == fields, name
         assert list(validator.iter_errors({"kind": "network", **preset})) == [], name
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.estimator])
+def test_the_defaults_of_a_baseline_are_settings_that_its_estimator_takes_and_the_schema_allows(name: str) -> None:
+    kind = KINDS[name]
+    estimator = load_class(kind.estimator)
+    settings = model_settings({"kind": name})
+    assert settings == kind.defaults | kind.fixed
+    assert all(getattr(estimator(**settings), key) == value for key, value in settings.items())
+    assert settings.keys() == {field.name for field in dataclasses.fields(estimator)}
+    assert list(Draft202012Validator(SCHEMA["$defs"]["model"]).iter_errors({"kind": name, **settings})) == []
+    assert hasattr(load_class(kind.model), "carriers") == kind.carries
 
 
 def test_a_whole_number_with_a_point_is_a_whole_number() -> None:
@@ -322,5 +351,9 @@ def test_ridge_chooses_among_30_lambdas_from_1e_minus_4_to_100() -> None:
     assert (lambdas[0], lambdas[-1]) == pytest.approx((1e-4, 100))
     ratios = [two / one for one, two in itertools.pairwise(lambdas)]
     assert ratios == pytest.approx([10 ** (6 / 29)] * 29)
-    assert model_settings({"kind": "ridge", "lambdas": [1, 2]}) == {"lambdas": [1, 2], "choose": "leave_one_out"}
+    assert model_settings({"kind": "ridge", "lambdas": [1, 2]}) == {
+        "lambdas": [1, 2],
+        "choose": "leave_one_out",
+        "per_target": True,
+    }
     assert model_settings({"kind": "ols"}) == {}

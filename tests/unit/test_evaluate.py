@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
+from landex.baselines.linear_model import LinearModel
 from landex.errors import UserError
 from landex.evaluate import target_metrics, write_evaluation
 from landex.h5ad import write_matrix
-from landex.linear import LinearModel
+from landex.kinds import KINDS
 from landex.models import write_model
 from landex.predict import write_predictions
 from landex.predictions import Predictions
@@ -134,7 +135,9 @@ def linear_model(path: Path) -> LinearModel:
 def test_a_cohort_is_evaluated_in_both_scalings_target_by_target(tmp_path: Path) -> None:
     layers = write_normalised(tmp_path / "cohort.h5ad", own=True)
     model = linear_model(tmp_path / "weights.h5")
-    write_predictions(tmp_path / "weights.h5", tmp_path / "cohort.h5ad", tmp_path / "predictions.h5")
+    write_predictions(
+        tmp_path / "weights.h5", KINDS["ols"].model, tmp_path / "cohort.h5ad", tmp_path / "predictions.h5"
+    )
     write_evaluation(tmp_path / "predictions.h5", tmp_path / "cohort.h5ad", tmp_path / "evaluation.tsv")
     table = pd.read_csv(tmp_path / "evaluation.tsv", sep="\t", keep_default_na=False).set_index(["scaling", "gene"])
     assert table.index.tolist() == [(scaling, f"g{number}") for scaling in ("training", "own") for number in (3, 4, 5)]
@@ -152,7 +155,7 @@ def test_only_the_rows_asked_for_are_predicted_and_evaluated(tmp_path: Path) -> 
     layers = write_normalised(tmp_path / "compendium.h5ad", own=False)
     model, rows = linear_model(tmp_path / "weights.h5"), np.array([1, 2, 6])
     paths = (tmp_path / "compendium.h5ad", tmp_path / "predictions.h5")
-    write_predictions(tmp_path / "weights.h5", *paths, rows)
+    write_predictions(tmp_path / "weights.h5", KINDS["ols"].model, *paths, rows)
     found = Predictions.read(tmp_path / "predictions.h5")
     assert list(found.scores) == ["training"]
     assert (found.samples, found.genes) == (["s1", "s2", "s6"], ["g3", "g4", "g5", "g6"])
@@ -165,7 +168,7 @@ def test_predictions_of_other_samples_are_refused(tmp_path: Path) -> None:
     write_normalised(tmp_path / "compendium.h5ad", own=False)
     linear_model(tmp_path / "weights.h5")
     paths = (tmp_path / "compendium.h5ad", tmp_path / "predictions.h5")
-    write_predictions(tmp_path / "weights.h5", *paths, np.array([0, 1, 2]))
+    write_predictions(tmp_path / "weights.h5", KINDS["ols"].model, *paths, np.array([0, 1, 2]))
     with pytest.raises(UserError, match="other samples or genes"):
         write_evaluation(
             tmp_path / "predictions.h5", tmp_path / "compendium.h5ad", tmp_path / "out.tsv", np.array([0, 1, 3])
@@ -179,4 +182,6 @@ def test_a_value_that_is_not_finite_is_refused_by_sample_and_gene(tmp_path: Path
     with h5py.File(tmp_path / "compendium.h5ad", "a") as file:
         file["X"][4, 5] = np.nan
     with pytest.raises(UserError, match=r"compendium\.h5ad: sample s4, gene g5 has no finite value"):
-        write_predictions(tmp_path / "weights.h5", tmp_path / "compendium.h5ad", tmp_path / "predictions.h5")
+        write_predictions(
+            tmp_path / "weights.h5", KINDS["ols"].model, tmp_path / "compendium.h5ad", tmp_path / "predictions.h5"
+        )

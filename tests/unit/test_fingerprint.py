@@ -40,6 +40,11 @@ MODULES = {
     "late": "import pack.deep\n\n\nasync def wait():\n    return 'late'\n",
     "deep": "DEPTH = 5\n",
     "unused": "OTHER = 1\n",
+    # Imported by its name at run time, and the package that it lies in.
+    "kinds/__init__": "KIND = 1\n",
+    "kinds/ridge": "from pack.kinds.solver import solve\n\nfit = solve\n",
+    "kinds/solver": "def solve():\n    return 3\n",
+    "kinds/other": "OTHER = 1\n",
 }
 
 
@@ -48,13 +53,14 @@ def tree(tmp_path: Path) -> Path:
     package = tmp_path / "pack"
     package.mkdir()
     (tmp_path / "rule.py").write_text(SCRIPT)
+    (package / "kinds").mkdir()
     for name, text in MODULES.items():
         (package / f"{name}.py").write_text(text)
     return tmp_path
 
 
 def fingerprint(tree: Path) -> str:
-    return code_fingerprint(tree / "rule.py", tree / "pack")
+    return code_fingerprint(tree / "rule.py", tree / "pack", "pack.kinds.ridge")
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -77,6 +83,7 @@ def edit(path: Path, old: str, new: str) -> None:
         ("pack/late", "\n\n\n", "\n\n\n\n\n"),
         ("pack/deep", "5", "0x5"),
         ("pack/unused", "1", "2"),
+        ("pack/kinds/other", "1", "2"),
     ],
 )
 def test_a_change_without_effect_keeps_the_fingerprint(tree: Path, file: str, old: str, new: str) -> None:
@@ -96,6 +103,9 @@ def test_a_change_without_effect_keeps_the_fingerprint(tree: Path, file: str, ol
         ("pack/far", "VALUE = 1", "VALUE = 2"),
         ("pack/late", "'late'", "'later'"),
         ("pack/deep", "5", "6"),
+        ("pack/kinds/__init__", "1", "2"),
+        ("pack/kinds/ridge", "fit = solve", "fit = [solve]"),
+        ("pack/kinds/solver", "3", "4"),
         ("pack/deep", "DEPTH = 5", 'DEPTH = 5\n"""No docstring: it documents nothing that Python keeps."""'),
     ],
 )
@@ -129,6 +139,12 @@ def test_a_relative_import_is_refused_because_it_would_not_be_followed(tree: Pat
     edit(tree / "pack/near.py", "from pack.far", "from .far")
     with pytest.raises(ValueError, match="relative import in line 5"):
         fingerprint(tree)
+
+
+def test_a_module_that_is_not_named_and_not_imported_has_no_say(tree: Path) -> None:
+    before = code_fingerprint(tree / "rule.py", tree / "pack")
+    edit(tree / "pack/kinds/ridge.py", "fit = solve", "fit = [solve]")
+    assert code_fingerprint(tree / "rule.py", tree / "pack") == before
 
 
 def test_every_rules_script_has_a_fingerprint_of_its_own(resources: Path) -> None:

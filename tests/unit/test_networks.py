@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landex.architecture import build_network
-from landex.models import write_model
+from landex.kinds import KINDS
+from landex.models import open_model, write_model
 from landex.networks import NetworkModel, NetworkSettings, OutputScale
-from landex.predict import read_model
 from landex.presets import PRESETS
 
 pytestmark = pytest.mark.usefixtures("tensorflow_on_two_threads")
@@ -105,10 +105,10 @@ def trained_like(settings: NetworkSettings, inputs: int, outputs: int) -> Networ
 def test_a_network_read_back_predicts_to_the_bit_the_same(preset: str, tmp_path: Path) -> None:
     model = trained_like(settings_of(preset, hidden=[8, 7, 6, 5, 4, 3]), 5, 4)
     write_model(tmp_path / "weights.h5", "network", model)
-    found = read_model(tmp_path / "weights.h5")
+    with open_model(tmp_path / "weights.h5", KINDS["network"].model) as found:
+        assert isinstance(found, NetworkModel)
     inputs = np.random.default_rng(6).normal(size=(30, 5)).astype(np.float32)
     np.testing.assert_array_equal(found.predict(inputs), model.predict(inputs))
-    assert isinstance(found, NetworkModel)
     assert found.settings == model.settings
     assert found.parameters == model.parameters == sum(array.size for array in model.weights)
 

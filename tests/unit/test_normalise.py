@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from landex.errors import UserError
-from landex.examples import read_examples, read_parts
+from landex.examples import StoredExamples, read_parts
 from landex.h5ad import open_matrix, write_matrix
 from landex.normalise import fill_landmarks, normalise_compendium, normalise_external
 from landex.parts import rows_of_part, write_parts
@@ -244,7 +244,7 @@ def test_targets_that_are_not_measured_are_0_and_count_nowhere(
     path = normalise_cohort("few", genes, expression(6, EXTERNAL_SAMPLES, len(chain.genes))[:, columns])
     with open_matrix(path) as matrix:
         for scaling in ("training", "own"):
-            examples = read_examples(matrix, scaling=scaling)
+            examples = StoredExamples(matrix, scaling=scaling).load()
             assert not examples.measured[:, :30].any()
             assert examples.measured[:, 30:].all()
             assert (examples.targets[:, :30] == 0).all()

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression
 
 from landex.errors import UserError
-from landex.examples import Examples, mean_absolute_error
+from landex.examples import Examples
 from landex.h5ad import write_matrix
+from landex.kinds import KINDS
+from landex.models import open_model, validation_error
 from landex.networks import NetworkSettings
-from landex.predict import read_model
 from landex.presets import PRESETS
 from landex.trainer import Trained, Trainer, learning_rates, loss_function
 from landex.training import fit_network
@@ -207,7 +208,7 @@ def test_the_best_epoch_is_kept_and_its_error_is_that_of_the_model(data: tuple[E
     errors = [row.select_mae for row in trained.history]
     assert trained.best_epoch == 1 + int(np.argmin(errors))
     assert 1 < trained.best_epoch < 20
-    assert mean_absolute_error(trained.model.predict(select.inputs), select) == pytest.approx(min(errors), rel=1e-5)
+    assert validation_error(trained.model, select) == pytest.approx(min(errors), rel=1e-5)
 
 
 @pytest.mark.parametrize("preset", ["relu_tanh", "dgex"])
@@ -217,7 +218,7 @@ def test_errors_in_the_history_are_in_z_scores_without_dropout(preset: str, data
     trained = Trainer(settings, training, select).train()
     assert trained.best_epoch == 4
     for examples, error in ((training, trained.history[-1].training_mae), (select, trained.history[-1].select_mae)):
-        assert mean_absolute_error(trained.model.predict(examples.inputs), examples) == pytest.approx(error, rel=1e-5)
+        assert validation_error(trained.model, examples) == pytest.approx(error, rel=1e-5)
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
@@ -306,5 +307,6 @@ def test_the_test_part_has_no_part_in_training(tmp_path: Path) -> None:
         outputs = [folder / name for name in ("weights.h5", "history.tsv", "metrics.json")]
         settings = {**PRESETS["relu_tanh"], "hidden": [7], "epochs": 3, "batch": 8}
         fit_network("relu_tanh", settings, 2, folder / "normalised.h5ad", folder / "split.tsv", *outputs)
-        found.append(read_model(outputs[0]).predict(np.eye(3, dtype=np.float32)))
+        with open_model(outputs[0], KINDS["network"].model) as model:
+            found.append(model.predict(np.eye(3, dtype=np.float32)))
     np.testing.assert_array_equal(found[0], found[1])

@@ -1,6 +1,7 @@
 """The chain, written down by hand: which jobs there are, and what each rule's result is used for."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import product
 
 Jobs = frozenset[str]
@@ -13,8 +14,12 @@ class Chain:
     Methods named after a rule return what runs when that rule's jobs run: they and all that follows.
     """
 
-    baselines: tuple[str, ...] = ("ols", "ridge")
+    baselines: tuple[str, ...] = ("ols", "ridge", "lasso", "knn")
     networks: tuple[str, ...] = ("relu_tanh", "deep")
+    # Blends with their members.
+    blends: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"both": ("ridge", "knn")})
+    # Baselines that list the training samples behind each prediction.
+    carrying: tuple[str, ...] = ("knn",)
     external: tuple[str, ...] = ("kidney", "geuvadis")
 
     @property
@@ -31,27 +36,49 @@ class Chain:
     def summarise(self) -> Jobs:
         return Jobs({"summarise"}) | self.report()
 
-    def evaluate(self) -> Jobs:
-        return _each("evaluate", self.models, self.evaluated) | self.summarise()
+    def evaluate(self, *models: str, cohorts: tuple[str, ...] = ()) -> Jobs:
+        """Return what runs when predictions of some models on some cohorts, by default all, are evaluated."""
+        models = models or (*self.models, *self.blends)
+        return _each("evaluate", models, cohorts or self.evaluated) | self.summarise()
 
-    def predict(self) -> Jobs:
-        return _each("predict", self.models, self.evaluated) | self.evaluate()
+    def predict_blend(self, *blends: str, cohorts: tuple[str, ...] = ()) -> Jobs:
+        blends = blends or tuple(self.blends)
+        evaluations = self.evaluate(*blends, cohorts=cohorts) if blends else Jobs()
+        return _each("predict_blend", blends, cohorts or self.evaluated) | evaluations
+
+    def predict(self, *models: str, cohorts: tuple[str, ...] = ()) -> Jobs:
+        """Return what runs when some models, by default all but blends, predict some cohorts."""
+        models = models or self.models
+        rules = {model: "predict_carried" if model in self.carrying else "predict" for model in models}
+        jobs = Jobs().union(*(_each(rules[model], (model,), cohorts or self.evaluated) for model in models))
+        blends = self._blends_of(models)
+        return (
+            jobs
+            | self.evaluate(*models, *blends, cohorts=cohorts)
+            | (_each("predict_blend", blends, cohorts or self.evaluated))
+        )
+
+    def _blends_of(self, models: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(blend for blend, members in self.blends.items() if set(members) & set(models))
+
+    def blend(self, *blends: str) -> Jobs:
+        blends = blends or tuple(self.blends)
+        return _each("blend", blends) | self.predict_blend(*blends)
 
     def fit(self, *models: str) -> Jobs:
         """Return what runs when these models are fitted."""
         fits = Jobs(f"network {model}" if model in self.networks else f"baseline {model}" for model in models)
-        scores = _each("predict", models, self.evaluated) | _each("evaluate", models, self.evaluated)
-        return fits | scores | self.summarise()
+        blends = self._blends_of(models)
+        return fits | self.predict(*models) | (self.blend(*blends) if blends else Jobs())
 
-    def baseline(self) -> Jobs:
-        return self.fit(*self.baselines)
+    def baseline(self, *baselines: str) -> Jobs:
+        return self.fit(*(baselines or self.baselines))
 
     def network(self) -> Jobs:
         return self.fit(*self.networks)
 
     def normalise_external(self) -> Jobs:
-        scores = _each("predict", self.models, self.external) | _each("evaluate", self.models, self.external)
-        return _each("normalise_external", self.external) | scores | self.summarise()
+        return _each("normalise_external", self.external) | self.predict(cohorts=self.external)
 
     def normalise(self) -> Jobs:
         return Jobs({"normalise"}) | self.fit(*self.models)
@@ -87,8 +114,8 @@ NOTHING = Jobs()
 
 
 def after(*rules: str) -> Jobs:
-    """Return what runs when all jobs of these rules run."""
-    return Jobs().union(*(getattr(CHAIN, rule)() for rule in rules))
+    """Return what runs when all jobs of these rules run; `baseline ols ridge` means those of these models."""
+    return Jobs().union(*(getattr(CHAIN, rule)(*models) for rule, *models in map(str.split, rules)))
 
 
 def _each(rule: str, *values: tuple[str, ...]) -> Jobs:

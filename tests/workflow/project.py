@@ -28,6 +28,9 @@ CONFIG: dict[str, Any] = {
     "models": {
         "ols": {"kind": "ols"},
         "ridge": {"kind": "ridge", "lambdas": [0.01, 0.1, 1.0]},
+        "lasso": {"kind": "lasso", "lambdas": [0.1]},
+        "knn": {"kind": "knn", "neighbours": [2, 5]},
+        "both": {"kind": "blend", "members": ["ridge", "knn"]},
         "relu_tanh": {"kind": "network", "preset": "relu_tanh", "hidden": [16], "epochs": 2},
         "deep": {"kind": "network", "preset": "deep", "hidden": [8], "epochs": 2},
     },

@@ -10,25 +10,49 @@ from workflow.changes import Change, all_python_files, in_file
 from workflow.project import REPOSITORY, Finished, Project
 
 SCRIPTS = Path("workflow", "scripts")
+# Rules that a script of their own name works for; `predict_carried` runs the script of `predict`.
 EVERY_RULE = (
     "retrieve", "cohort_series", "cohort_matrix", "compendium", "roles", "split", "references", "normalise",
-    "normalise_external", "baseline", "network", "predict", "evaluate", "summarise", "report",
+    "normalise_external", "baseline", "blend", "network", "predict", "predict_blend", "evaluate", "summarise", "report",
 )  # fmt: skip
 FROM_COHORTS = tuple(rule for rule in EVERY_RULE if rule not in ("retrieve", "summarise", "report"))
-FROM_PARTS = tuple(rule for rule in FROM_COHORTS[3:] if rule != "roles")
+FROM_PARTS = tuple(rule for rule in FROM_COHORTS[3:] if rule not in ("roles", "predict_blend"))
+# What imports the code that all models share.
+WITH_MODELS = ("baseline", "blend", "network", "predict", "predict_blend")
 
 # Every module, and the rules whose scripts import it, themselves or through other modules.
 RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "__init__": EVERY_RULE,
     "architecture": ("network",),
-    "baselines": ("baseline",),
+    "baselines/__init__": ("baseline", "blend", "predict ols ridge lasso knn", "predict_blend"),
+    "baselines/absolute_deviations": ("blend", "predict_blend"),
+    "baselines/active_set": ("baseline lasso",),
+    "baselines/admm": ("baseline lasso",),
+    "baselines/blend": ("blend", "predict_blend"),
+    "baselines/carried": ("baseline knn", "predict knn", "blend both"),
+    "baselines/centred_kernel": (),
+    "baselines/choices": ("baseline ridge ols lasso knn", "predict knn", "blend both"),
+    "baselines/fit": ("baseline",),
+    "baselines/gene_neighbours": (),
+    "baselines/kernel_model": (),
+    "baselines/kernel_ridge": (),
+    "baselines/least_squares": ("baseline ols ridge",),
+    "baselines/linear_model": ("baseline ols ridge lasso", "predict ols ridge lasso", "blend both"),
+    "baselines/normal_equations": ("baseline ols ridge lasso",),
+    "baselines/nystroem": (),
+    "baselines/quadratics": ("baseline lasso",),
+    "baselines/sample_lasso": (),
+    "baselines/sample_neighbours": ("baseline knn", "predict knn", "blend both"),
+    "baselines/sparse": ("baseline lasso",),
+    "baselines/sparse_problem": ("baseline lasso",),
+    "blends": ("blend", "predict_blend"),
     "cohort": ("cohort_series", "cohort_matrix"),
     "compendium": ("compendium",),
     "config": (),
     "duplicates": ("compendium",),
     "errors": EVERY_RULE,
     "evaluate": ("evaluate",),
-    "examples": ("baseline", "network", "predict", "evaluate"),
+    "examples": (*WITH_MODELS, "evaluate"),
     "figures": ("report",),
     "files": EVERY_RULE,
     "fingerprint": (),
@@ -37,16 +61,17 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "h5ad": FROM_COHORTS,
     "inputs": (),
     "job": EVERY_RULE,
-    "linear": ("baseline", "predict"),
+    "kinds": (),
     "materials": ("report",),
-    "models": ("baseline", "network", "predict"),
-    "networks": ("network", "predict"),
+    "models": WITH_MODELS,
+    "networks": ("network", "predict relu_tanh deep"),
     "normalise": ("normalise", "normalise_external"),
     "optimisers": ("network",),
     "page": ("report",),
     "parts": FROM_PARTS,
     "predict": ("predict",),
-    "predictions": ("predict", "evaluate"),
+    "predictions": ("blend", "predict", "predict_blend", "evaluate"),
+    "prefetch": ("baseline", "predict knn", "blend both"),
     "presets": (),
     "quantiles": ("references", "normalise", "normalise_external"),
     "references": ("references", "normalise", "normalise_external"),
@@ -66,9 +91,11 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
 
 def edited(file: Path) -> Change:
     """Return a change of what a file says."""
-    rules = RULES_OF_MODULES[file.stem] if file.parent.name == "landex" else (file.stem,)
+    package = SCRIPTS / "landex"
+    inside = file.is_relative_to(package)
+    rules = RULES_OF_MODULES[str(file.relative_to(package).with_suffix(""))] if inside else (file.stem,)
     edit = in_file(str(file), lambda text: f"{text}\n_edited = 1\n")
-    return Change(f"{file.parent.name}/{file.name}", edit, after(*rules))
+    return Change(str(file.relative_to(SCRIPTS)), edit, after(*rules))
 
 
 MODULES = [edited(SCRIPTS / "landex" / f"{module}.py") for module in RULES_OF_MODULES]
@@ -128,7 +155,9 @@ def test_code_that_says_the_same_reruns_nothing(change: Change, plans: dict[Chan
 
 def test_every_module_and_every_script_stands_in_the_table() -> None:
     folder = REPOSITORY / SCRIPTS
-    assert {file.stem for file in (folder / "landex").glob("*.py")} == set(RULES_OF_MODULES)
+    package = folder / "landex"
+    modules = {str(file.relative_to(package).with_suffix("")) for file in package.rglob("*.py")}
+    assert modules == set(RULES_OF_MODULES)
     assert {file.stem for file in folder.glob("*.py")} == set(EVERY_RULE)
 
 

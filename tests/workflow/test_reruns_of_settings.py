@@ -37,6 +37,15 @@ MODELS = [
     Change("a network's hidden layers", setting("models", "relu_tanh", "hidden", to=[16, 16]), CHAIN.fit("relu_tanh")),
     Change("a network's preset", setting("models", "relu_tanh", "preset", to="dgex"), CHAIN.fit("relu_tanh")),
     Change("ridge's lambdas", setting("models", "ridge", "lambdas", to=[0.5]), CHAIN.fit("ridge")),
+    Change("lasso's lambdas", setting("models", "lasso", "lambdas", to=[0.2]), CHAIN.fit("lasso")),
+    Change("the number of neighbours", setting("models", "knn", "neighbours", to=[3]), CHAIN.fit("knn")),
+    Change("a blend's weights", setting("models", "both", "per_target", to=True), CHAIN.blend("both")),
+    Change(
+        "a blend's members",
+        setting("models", "both", "members", to=["lasso", "deep"]),
+        Chain(blends={"both": ("lasso", "deep")}).blend("both"),
+    ),
+    Change("a lasso as an elastic net", setting("models", "lasso", "kind", to="elastic_net"), CHAIN.fit("lasso")),
     Change(
         "a network more",
         setting("models", "wide", to={"kind": "network", "hidden": [32], "epochs": 2}),

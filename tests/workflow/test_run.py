@@ -18,6 +18,8 @@ from workflow.project import Finished, Project
 # Of the genes chosen, those that Geuvadis measures.
 GEUVADIS_LANDMARKS, GEUVADIS_TARGETS = 49, 178
 
+EVERY_MODEL = (*CHAIN.models, *CHAIN.blends)
+
 # What a run leaves besides logs and benchmarks: design's stable names, and what the stages hand on.
 RESULTS = {
     *(f"cohorts/{cohort}.{kind}" for cohort in ("gdsc", "kidney", "geuvadis") for kind in ("h5ad", "qc.tsv")),
@@ -28,10 +30,12 @@ RESULTS = {
     "split/split.tsv",
     "normalised/references.h5",
     *(f"normalised/{cohort}.h5ad" for cohort in ("compendium", "kidney", "geuvadis")),
-    *(f"models/{model}/{file}" for model in CHAIN.models for file in ("weights.h5", "metrics.json")),
+    *(f"models/{model}/{file}" for model in EVERY_MODEL for file in ("weights.h5", "metrics.json")),
     *(f"models/{network}/history.tsv" for network in CHAIN.networks),
-    *(f"predictions/{model}.{cohort}.h5" for model in CHAIN.models for cohort in CHAIN.evaluated),
-    *(f"evaluation/{model}.{cohort}.tsv" for model in CHAIN.models for cohort in CHAIN.evaluated),
+    *(f"models/{model}/targets.tsv" for model in (*CHAIN.baselines, *CHAIN.blends)),
+    *(f"predictions/{model}.{cohort}.h5" for model in EVERY_MODEL for cohort in CHAIN.evaluated),
+    *(f"predictions/{model}.{cohort}.carriers.tsv.gz" for model in CHAIN.carrying for cohort in CHAIN.evaluated),
+    *(f"evaluation/{model}.{cohort}.tsv" for model in EVERY_MODEL for cohort in CHAIN.evaluated),
     *(f"report/{file}" for file in ("summary.tsv", "genes.tsv", "report.html", "figures/learning_curves.svg")),
     *(f"report/figures/{kind}.{cohort}.svg" for kind in ("density", "scatter") for cohort in CHAIN.evaluated),
 }
@@ -105,7 +109,7 @@ def test_samples_are_dealt_out_by_the_fractions(finished: Finished) -> None:
         ("geuvadis", GEUVADIS_SAMPLES, GEUVADIS_TARGETS, ["training", "own"]),
     ],
 )
-@pytest.mark.parametrize("model", CHAIN.models)
+@pytest.mark.parametrize("model", EVERY_MODEL)
 def test_evaluation_has_a_row_for_every_measured_target_and_scaling(
     finished: Finished, model: str, cohort: str, samples: int, targets: int, scalings: list[str]
 ) -> None:

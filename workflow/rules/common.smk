@@ -15,6 +15,7 @@ sys.path.insert(0, str(SCRIPTS))
 from landex.config import meaning_problems, model_settings, schema_problems, without_dropped
 from landex.fingerprint import FileFingerprints, code_fingerprint
 from landex.inputs import geo_file, input_problems
+from landex.kinds import BLEND, KINDS, NETWORK, module_of
 
 
 def stop_at(problems):
@@ -37,8 +38,11 @@ COHORTS = {**SOURCES, **EXTERNAL}
 SERIES = {name: source for name, source in COHORTS.items() if "geo" in source}
 MATRICES = {name: source for name, source in COHORTS.items() if "matrix" in source}
 MODELS = config["models"]
-NETWORKS = [name for name, model in MODELS.items() if model["kind"] == "network"]
-BASELINES = [name for name in MODELS if name not in NETWORKS]
+NETWORKS = [name for name, model in MODELS.items() if model["kind"] == NETWORK]
+BLENDS = [name for name, model in MODELS.items() if model["kind"] == BLEND]
+BASELINES = [name for name in MODELS if name not in NETWORKS + BLENDS]
+# Models that can say which training samples carry a prediction.
+CARRYING = [name for name, model in MODELS.items() if KINDS[model["kind"]].carries]
 # The held-out part of the compendium, and every cohort that nothing learns from.
 EVALUATED = ["test", *EXTERNAL]
 BASELINE = config["report"]["baseline"]
@@ -49,9 +53,22 @@ file_fingerprint = FileFingerprints(Path(".snakemake", "landex-fingerprints.json
 
 
 @lru_cache(maxsize=None)
-def code(script):
-    """Return the fingerprint of a script and of the modules that it imports, for `params: code=`."""
-    return code_fingerprint(SCRIPTS / f"{script}.py", SCRIPTS / "landex")
+def code(script, *modules):
+    """Return the fingerprint of a script and of the modules that it imports, for `params: code=`.
+
+    `modules` are those that it imports by name at run time.
+    """
+    return code_fingerprint(SCRIPTS / f"{script}.py", SCRIPTS / "landex", *modules)
+
+
+def kind_of(model):
+    """Return the kind of a model."""
+    return KINDS[MODELS[model]["kind"]]
+
+
+def members(wildcards):
+    """Return the models that a blend combines."""
+    return MODELS[wildcards.model]["members"]
 
 
 def one_of(names):

@@ -1,15 +1,18 @@
-"""Rule baseline: fit one linear model."""
+"""Rule baseline: fit one baseline."""
 
 from landex.job import job
 
 with job(snakemake.log[0], __file__):
-    from landex.baselines import fit_baseline
+    from landex.baselines.fit import fit_baseline
 
     fit_baseline(
         snakemake.params.kind,
+        snakemake.params.estimator,
         snakemake.params.settings,
+        snakemake.threads,
         snakemake.input.normalised,
         snakemake.input.split,
         snakemake.output.weights,
         snakemake.output.metrics,
+        snakemake.output.targets,
     )

@@ -8,12 +8,11 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from landex.kinds import BLEND, KINDS, NETWORK
 from landex.presets import DEFAULT_PRESET, PRESETS
 
 Settings = dict[str, Any]
 
-# Which of a model's keys belong to which kinds; every other key of the schema is a network's.
-_KEYS_OF_LINEAR_MODELS = {"ols": {"kind"}, "ridge": {"kind", "lambdas", "choose"}}
 _RESERVED_COHORTS = {"test", "compendium"}
 # One a part: training, select, calibrate and test.
 _FEWEST_GROUPS = 4
@@ -154,16 +153,29 @@ def _model_problems(config: Mapping[str, Any]) -> Iterator[str]:
         for key in entry:
             if problem := _setting_problem(entry, key):
                 yield f"models.{name}.{key}: {problem}"
+        if entry["kind"] == BLEND:
+            yield from _blend_problems(name, entry, models)
     baseline = config["report"]["baseline"]
     if models and baseline not in models:
         yield f"report.baseline: there is no model {baseline}{_nearest(baseline, list(models))}"
 
 
+def _blend_problems(name: str, entry: Mapping[str, Any], models: Mapping[str, Settings]) -> Iterator[str]:
+    members = entry.get("members", [])
+    if len(set(members)) < 2:
+        yield f"models.{name}.members: a blend combines at least two different models; name them"
+    for member in members:
+        if member not in models:
+            yield f"models.{name}.members: there is no model {member}{_nearest(member, list(models))}"
+        elif models[member]["kind"] == BLEND:
+            yield f"models.{name}.members: {member} is a blend itself; name its members instead"
+
+
 def _setting_problem(entry: Mapping[str, Any], key: str) -> str:
     """Say why a setting does nothing in a model's entry; empty where it does something."""
     kind = entry["kind"]
-    known = _KEYS_OF_LINEAR_MODELS.get(kind)
-    if key not in known if known else key in _KEYS_OF_LINEAR_MODELS["ridge"] - {"kind"}:
+    known = {"preset", *PRESETS[DEFAULT_PRESET]} if kind == NETWORK else set(KINDS[kind].defaults)
+    if key not in known | {"kind"}:
         return f"a model of kind {kind} has no such setting"
     if key in _EFFECTIVE_WITH:
         other, needed = _EFFECTIVE_WITH[key]
@@ -198,7 +210,7 @@ def _could_have_groups(source: Mapping[str, Any]) -> bool:
 
 def model_settings(entry: Mapping[str, Any]) -> Settings:
     """Complete one entry of `models:`: a network's preset with the entry's own settings laid over it."""
-    if entry["kind"] == "network":
+    if entry["kind"] == NETWORK:
         preset = entry.get("preset", DEFAULT_PRESET)
         settings = dict(PRESETS[preset])
         # The paper trains deeper networks with the lower of its two rates.
@@ -206,14 +218,12 @@ def model_settings(entry: Mapping[str, Any]) -> Settings:
             settings["learning_rate"] = 3e-4
         settings.update({key: value for key, value in entry.items() if key not in ("kind", "preset")})
         return {key: _whole(value, PRESETS[preset][key]) for key, value in settings.items()}
-    if entry["kind"] == "ridge":
-        default = [10 ** (-4 + 6 * step / 29) for step in range(30)]
-        return {"lambdas": list(entry.get("lambdas", default)), "choose": entry.get("choose", "leave_one_out")}
-    return {}
+    kind = KINDS[entry["kind"]]
+    return {key: _whole(entry.get(key, default), default) for key, default in kind.defaults.items()} | kind.fixed
 
 
 def _whole(value: Any, like: Any) -> Any:
     """Turn a number such as 8.0, which JSON schema takes for an integer, into one where one is expected."""
     if isinstance(like, list):
-        return [int(item) for item in value]
-    return int(value) if isinstance(like, int) else value
+        return [_whole(item, like[0]) if like else item for item in value]
+    return int(value) if type(like) is int else value

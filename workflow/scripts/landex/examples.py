@@ -1,7 +1,10 @@
-"""What models learn from and are asked about: rows of a normalised matrix."""
+"""What models learn from and are asked about: rows of a normalised matrix, in memory or block by block."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -13,10 +16,48 @@ from landex.parts import rows_of_part
 
 Mask = NDArray[np.bool_]
 
+# Samples of a block of examples: enough for products near the machine's peak, and at 10,000 genes 80 MB.
+ROWS_OF_BLOCK = 2048
+
+
+class ExampleSource(Protocol):
+    """Samples with their landmarks and targets, whether in memory or on disk.
+
+    Attributes
+    ----------
+    samples
+        Names of the samples.
+    features
+        A row a target, indexed by gene.
+    landmarks
+        Number of landmarks.
+    """
+
+    @property
+    def samples(self) -> list[str]: ...  # noqa: D102
+
+    @property
+    def features(self) -> pd.DataFrame: ...  # noqa: D102
+
+    @property
+    def landmarks(self) -> int: ...  # noqa: D102
+
+    def blocks(self, rows: int = ROWS_OF_BLOCK) -> Iterator["Examples"]:
+        """Yield consecutive samples, at most `rows` at a time.
+
+        Raises
+        ------
+        UserError
+            Where a landmark or a measured target is not finite.
+        """
+
+    def load(self) -> "Examples":
+        """Return all samples in memory; raises as `blocks`."""
+
 
 @dataclass(frozen=True)
 class Examples:
-    """Samples with their landmarks and targets, in z-scores.
+    """Samples with their landmarks and targets, in z-scores, in memory.
 
     Attributes
     ----------
@@ -38,40 +79,97 @@ class Examples:
     samples: list[str]
     features: pd.DataFrame
 
+    @property
+    def landmarks(self) -> int:
+        """Number of landmarks."""
+        return self.inputs.shape[1]
 
-def read_examples(matrix: Matrix, rows: NDArray[np.intp] | None = None, scaling: str = "training") -> Examples:
-    """Read rows of a normalised matrix; all of them by default.
+    @property
+    def complete(self) -> bool:
+        """Whether every target is measured in every sample."""
+        # A mask that was never written is one value, seen everywhere.
+        return bool(self.measured[:1, :1].all() if not any(self.measured.strides) else self.measured.all())
+
+    def blocks(self, rows: int = ROWS_OF_BLOCK) -> Iterator["Examples"]:
+        """Yield views of consecutive samples; see `ExampleSource`."""
+        for start in range(0, len(self.samples), rows):
+            yield self.take(slice(start, start + rows)).checked()
+
+    def take(self, rows: slice | NDArray[np.intp]) -> "Examples":
+        """Return some samples."""
+        names = np.array(self.samples, object)[rows].tolist()
+        return Examples(self.inputs[rows], self.targets[rows], self.measured[rows], names, self.features)
+
+    def load(self) -> "Examples":
+        """Return itself, checked."""
+        return self.checked()
+
+    def checked(self) -> "Examples":
+        """Return itself if all that counts is finite; UserError with the place where not."""
+        for values, counts, kind in (
+            (self.inputs, None, "landmark"),
+            (self.targets, self.measured, "target"),
+        ):
+            wrong = ~np.isfinite(values)
+            if wrong.any() and (counts is None or (wrong & counts).any()):
+                row, column = np.argwhere(wrong if counts is None else wrong & counts)[0]
+                name = f"{kind} {self.features.index[column] if counts is not None else f'number {column + 1}'}"
+                raise UserError(f"sample {self.samples[row]}, {name}: {values[row, column]} is not a finite number")
+        return self
+
+
+class StoredExamples:
+    """Rows of an open normalised matrix, read when they are asked for.
 
     Parameters
     ----------
     matrix
-        A result of `normalise`.
+        A result of `normalise`, open.
     rows
-        Increasing rows.
+        Increasing rows; all of them by default.
     scaling
         `training` (X) or `own` (the layer of that name).
     """
-    landmarks = int((matrix.var["role"] == "landmark").sum())
-    values = matrix.read(rows, "X" if scaling == "training" else scaling)
-    if not np.isfinite(values).all():
-        row, column = np.argwhere(~np.isfinite(values))[0]
-        raise UserError(
-            f"{matrix.path}: sample {matrix.obs.index[row]}, gene {matrix.var.index[column]} has no finite value; "
-            "delete the file and run again"
-        )
-    measured: Mask = matrix.read(rows, "measured").astype(bool)[:, landmarks:]
-    chosen = matrix.obs.index if rows is None else matrix.obs.index[rows]
-    features = matrix.var.iloc[landmarks:]
-    return Examples(values[:, :landmarks], values[:, landmarks:], measured, chosen.astype(str).tolist(), features)
+
+    def __init__(self, matrix: Matrix, rows: NDArray[np.intp] | None = None, scaling: str = "training") -> None:
+        self._matrix = matrix
+        self._rows = np.arange(matrix.shape[0]) if rows is None else rows
+        self._layer = "X" if scaling == "training" else scaling
+        self.landmarks = int((matrix.var["role"] == "landmark").sum())
+        self.samples: list[str] = matrix.obs.index[self._rows].astype(str).tolist()
+        self.features: pd.DataFrame = matrix.var.iloc[self.landmarks :]
+
+    def blocks(self, rows: int = ROWS_OF_BLOCK) -> Iterator[Examples]:
+        """Yield consecutive samples; see `ExampleSource`."""
+        for start in range(0, len(self._rows), rows):
+            yield self._read(slice(start, start + rows))
+
+    def load(self) -> Examples:
+        """Return all samples in memory."""
+        return self._read(slice(None))
+
+    def _read(self, place: slice) -> Examples:
+        matrix, rows = self._matrix, self._rows[place]
+        values = matrix.read(rows, self._layer)
+        if not np.isfinite(values).all():
+            row, column = np.argwhere(~np.isfinite(values))[0]
+            raise UserError(
+                f"{matrix.path}: sample {matrix.obs.index[rows[row]]}, gene {matrix.var.index[column]} has no finite "
+                "value; delete the file and run again"
+            )
+        measured: Mask = matrix.read(rows, "measured").astype(bool, copy=False)
+        split = self.landmarks
+        return Examples(values[:, :split], values[:, split:], measured[:, split:], self.samples[place], self.features)
+
+
+@contextmanager
+def open_parts(normalised: str | Path, split: str | Path, *parts: str) -> Iterator[list[StoredExamples]]:
+    """Open parts of the normalised compendium, in the order asked for."""
+    with open_matrix(normalised) as matrix:
+        yield [StoredExamples(matrix, rows_of_part(split, part)) for part in parts]
 
 
 def read_parts(normalised: str | Path, split: str | Path, *parts: str) -> list[Examples]:
-    """Read parts of the normalised compendium, in the order asked for."""
-    with open_matrix(normalised) as matrix:
-        return [read_examples(matrix, rows_of_part(split, part)) for part in parts]
-
-
-def mean_absolute_error(prediction: Block, examples: Examples) -> float:
-    """Return the mean over all measured values of the absolute error, in z-scores."""
-    errors = np.abs(prediction - examples.targets)
-    return float(errors[examples.measured].mean(dtype=np.float64))
+    """Read parts of the normalised compendium into memory, in the order asked for."""
+    with open_parts(normalised, split, *parts) as opened:
+        return [part.load() for part in opened]

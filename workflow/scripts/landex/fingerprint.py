@@ -8,6 +8,7 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from landex.files import atomic
@@ -16,7 +17,7 @@ from landex.files import atomic
 _CONTENT_LIMIT = 1 << 30
 
 
-def code_fingerprint(script: str | Path, package: str | Path) -> str:
+def code_fingerprint(script: str | Path, package: str | Path, *modules: str) -> str:
     """Hash the syntax trees of a script and of all modules of the package that it imports, transitively.
 
     Imports inside functions count; docstrings and comments do not.
@@ -27,6 +28,8 @@ def code_fingerprint(script: str | Path, package: str | Path) -> str:
         The Python file that a rule runs.
     package
         Folder of the package; modules outside it are left to the software environment.
+    modules
+        Full names of modules that the script imports by name at run time.
 
     Returns
     -------
@@ -40,18 +43,28 @@ def code_fingerprint(script: str | Path, package: str | Path) -> str:
     """
     package = Path(package)
     seen: dict[str, str] = {}
-    waiting = [("", Path(script)), (package.name, package / "__init__.py")]
+    waiting = [("", Path(script)), *_files_of(package.name, package)]
+    waiting += [file for module in modules for file in _files_of(module, package)]
     while waiting:
         name, path = waiting.pop()
         if name in seen:
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-        waiting += [(module, _module_path(module, package)) for module in _imports(tree, package)]
-        seen[name] = ast.dump(_without_docstrings(tree))
+        said, imported = _parsed(path.read_text(encoding="utf-8"))
+        inside = (module for module in imported if _is_module(module, package))
+        waiting += [file for module in inside for file in _files_of(module, package)]
+        seen[name] = said
     digest = hashlib.sha256()
     for name in sorted(seen):
         digest.update(f"{name}\0{seen[name]}\0".encode())
     return digest.hexdigest()[:16]
+
+
+def _files_of(module: str, package: Path) -> Iterator[tuple[str, Path]]:
+    """Yield a module and the packages that it lies in, which Python runs first, each with its file."""
+    parts = module.split(".")
+    for depth in range(1, len(parts) + 1):
+        name = ".".join(parts[:depth])
+        yield name, _module_path(name, package)
 
 
 def _module_path(module: str, package: Path) -> Path:
@@ -59,8 +72,17 @@ def _module_path(module: str, package: Path) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def _imports(tree: ast.AST, package: Path) -> Iterator[str]:
-    """Name the package's modules that a syntax tree imports, anywhere in it."""
+# Modules are shared by many scripts; most of the time goes into reading them.
+@cache
+def _parsed(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return what a file says, without comments and docstrings, and what may be names of modules that it imports."""
+    tree = ast.parse(text)
+    imported = tuple(_imports(tree))
+    return ast.dump(_without_docstrings(tree)), imported
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    """Name what a syntax tree imports, anywhere in it."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -71,9 +93,11 @@ def _imports(tree: ast.AST, package: Path) -> Iterator[str]:
             names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
         else:
             continue
-        for name in names:
-            if name.split(".")[0] == package.name and _module_path(name, package).exists():
-                yield name
+        yield from names
+
+
+def _is_module(name: str, package: Path) -> bool:
+    return name.split(".")[0] == package.name and _module_path(name, package).exists()
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

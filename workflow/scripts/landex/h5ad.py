@@ -57,12 +57,18 @@ class Matrix:
         try:
             if rows is None or isinstance(rows, slice):
                 return np.asarray(dataset[rows if rows is not None else slice(None)])
+            if dataset.chunks and not dataset.id.get_num_chunks():
+                # A layer that is the same everywhere was never written: no room in memory either.
+                return np.broadcast_to(dataset.fillvalue, (len(rows), self.shape[1]))
             chosen = np.empty((len(rows), self.shape[1]), dataset.dtype)
             for start in range(0, len(rows), ROWS):
-                # A range and a selection in memory are far faster than h5py's own selection of rows.
                 some = rows[start : start + ROWS]
-                first = int(some.min())
-                chosen[start : start + ROWS] = dataset[first : int(some.max()) + 1][some - first]
+                first, last = int(some.min()), int(some.max())
+                if last - first == len(some) - 1 and (np.diff(some) == 1).all():
+                    dataset.read_direct(chosen[start : start + len(some)], np.s_[first : last + 1])
+                else:
+                    # A range and a selection in memory are far faster than h5py's own selection of rows.
+                    chosen[start : start + ROWS] = dataset[first : last + 1][some - first]
             return chosen
         except OSError as error:
             raise UserError(f"{self.path}: damaged ({error}); delete it and run again") from error
@@ -109,7 +115,9 @@ class MatrixWriter:
         name = "X" if layer == "X" else f"layers/{layer}"
         if name not in self._file:
             self._create(name, block.dtype)
-        self._file[name][place] = block
+        # A mask is true where nothing was written: what is measured throughout takes no room and no time to read.
+        if block.dtype != np.bool_ or not block.all():
+            self._file[name][place] = block
 
     def _create(self, name: str, dtype: np.dtype[np.generic]) -> None:
         rows, columns = self._shape
@@ -122,6 +130,7 @@ class MatrixWriter:
             fletcher32=bool(rows and columns),
             # Masks are nearly constant: compressed they cost nothing.
             compression="gzip" if dtype == np.bool_ and rows and columns else None,
+            fillvalue=True if dtype == np.bool_ else None,
         )
         dataset.attrs["encoding-type"] = "array"
         dataset.attrs["encoding-version"] = "0.2.0"

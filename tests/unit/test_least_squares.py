@@ -7,14 +7,26 @@ import h5py
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import Ridge as RidgeOfScikitLearn
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
 
-from landex.examples import Examples, mean_absolute_error
+from landex.baselines import least_squares
+from landex.baselines.choices import describe_choice
+from landex.baselines.least_squares import (
+    Ols,
+    Ridge,
+    generalised_errors,
+    leave_one_out_errors,
+    select_errors,
+)
+from landex.baselines.linear_model import LinearModel
+from landex.baselines.normal_equations import normal_equations
+from landex.errors import UserError
+from landex.examples import Examples
 from landex.h5ad import open_matrix
-from landex.linear import LinearModel, describe_lambdas, fit_ols, fit_ridge
-from landex.models import write_model
-from landex.predict import read_model
+from landex.kinds import KINDS
+from landex.models import open_model, validation_error, write_model
 
 MakeExamples = Callable[..., Examples]
 Data = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -28,6 +40,17 @@ def gdsc(resources: Path) -> Data:
     with open_matrix(resources / "demo/gdsc.h5ad") as matrix:
         values = matrix.read(slice(0, 300))[:, ::80][:, :65].astype(np.float64)
     return values[:, :40], values[:, 40:]
+
+
+def fit_ols(training: Examples) -> LinearModel:
+    return Ols().fit(training, training).model
+
+
+def fit_ridge(
+    training: Examples, select: Examples, lambdas: list[float], choose: str
+) -> tuple[LinearModel, NDArray[np.float64]]:
+    fitted = Ridge(lambdas, choose).fit(training, select)
+    return fitted.model, fitted.targets["lambda"].to_numpy()
 
 
 def assert_relative(found: NDArray[np.floating], expected: NDArray[np.floating], tolerance: float) -> None:
@@ -103,7 +126,7 @@ def test_a_missing_target_takes_its_sample_out_of_that_targets_fit_only(
         expected = LinearRegression().fit(inputs[rows], targets[rows, target])
         assert_relative(model.coefficients[:, target], expected.coef_, 1e-4)
         assert model.intercept[target] == pytest.approx(expected.intercept_, rel=1e-4, abs=1e-5)
-        shrunk = Ridge(alpha=0.1 * rows.sum()).fit(inputs[rows], targets[rows, target])
+        shrunk = RidgeOfScikitLearn(alpha=0.1 * rows.sum()).fit(inputs[rows], targets[rows, target])
         assert_relative(ridge.coefficients[:, target], shrunk.coef_, 1e-4)
     assert (model.coefficients[:, 20] == 0).all()
     assert model.intercept[20] == 0
@@ -117,7 +140,7 @@ def test_ridge_at_one_lambda_equals_scikit_learn_with_alpha_lambda_n(
     inputs, targets = (part[:samples].astype(np.float32).astype(np.float64) for part in gdsc)
     examples = make_examples(inputs, targets)
     model, chosen = fit_ridge(examples, examples, [penalty], "select")
-    expected = Ridge(alpha=penalty * samples).fit(inputs, targets)
+    expected = RidgeOfScikitLearn(alpha=penalty * samples).fit(inputs, targets)
     assert_relative(model.coefficients, expected.coef_.T, 1e-4)
     assert_relative(model.intercept, expected.intercept_, 1e-4)
     assert (chosen == penalty).all()
@@ -133,11 +156,11 @@ def test_every_targets_lambda_is_the_best_of_a_plain_loop(gdsc: Data, make_examp
         rows = measured[:, target]
         errors = {}
         for penalty in LAMBDAS:
-            fitted = Ridge(alpha=penalty * 50).fit(training[0], training[1][:, target])
+            fitted = RidgeOfScikitLearn(alpha=penalty * 50).fit(training[0], training[1][:, target])
             errors[penalty] = np.mean(np.abs(fitted.predict(select[0][rows]) - select[1][rows, target]))
         best = min(errors, key=errors.__getitem__)
         assert chosen[target] == pytest.approx(best)
-        expected = Ridge(alpha=best * 50).fit(training[0], training[1][:, target])
+        expected = RidgeOfScikitLearn(alpha=best * 50).fit(training[0], training[1][:, target])
         assert_relative(model.coefficients[:, target], expected.coef_, 1e-4)
     assert len(set(chosen)) > 3
 
@@ -156,26 +179,26 @@ def test_leave_one_out_chooses_as_fits_to_all_samples_but_one(gdsc: Data, make_e
         for penalty in LAMBDAS:
             # The penalty stays lambda n for the n samples of the whole fit.
             left_out = cross_val_predict(
-                Ridge(alpha=penalty * rows.sum()), inputs[rows], outputs[rows, target], cv=LeaveOneOut()
+                RidgeOfScikitLearn(alpha=penalty * rows.sum()), inputs[rows], outputs[rows, target], cv=LeaveOneOut()
             )
             errors[penalty] = np.mean(np.abs(left_out - outputs[rows, target]))
         best = min(errors, key=errors.__getitem__)
         assert chosen[target] == pytest.approx(best)
-        expected = Ridge(alpha=best * rows.sum()).fit(inputs[rows], outputs[rows, target])
+        expected = RidgeOfScikitLearn(alpha=best * rows.sum()).fit(inputs[rows], outputs[rows, target])
         assert_relative(model.coefficients[:, target], expected.coef_, 1e-4)
     assert len(set(chosen)) > 1
 
 
-def test_a_target_that_select_does_not_measure_is_chosen_by_leave_one_out(
+def test_a_target_that_select_does_not_measure_is_chosen_by_generalised_cross_validation(
     gdsc: Data, make_examples: MakeExamples
 ) -> None:
     training, select = ([part[rows] for part in gdsc] for rows in (slice(0, 60), slice(60, 90)))
     measured = np.ones(select[1].shape, bool)
     measured[:, 1] = False
     examples = make_examples(*training), make_examples(*select, measured)
-    chosen = {choose: fit_ridge(*examples, LAMBDAS, choose)[1] for choose in ("select", "leave_one_out")}
-    assert chosen["select"][1] == chosen["leave_one_out"][1]
-    assert (chosen["select"] != chosen["leave_one_out"]).any()
+    chosen = {choose: fit_ridge(*examples, LAMBDAS, choose)[1] for choose in ("select", "gcv")}
+    assert chosen["select"][1] == chosen["gcv"][1]
+    assert (chosen["select"] != chosen["gcv"]).any()
 
 
 def test_the_order_of_lambdas_changes_nothing(gdsc: Data, make_examples: MakeExamples) -> None:
@@ -186,7 +209,7 @@ def test_the_order_of_lambdas_changes_nothing(gdsc: Data, make_examples: MakeExa
 
 
 def test_the_summary_of_lambdas_counts_those_at_the_edge() -> None:
-    summary = describe_lambdas(np.array([0.1, 0.1, 1, 10, 1]), [10, 0.1, 1])
+    summary = describe_choice(np.array([0.1, 0.1, 1, 10, 1]), np.array([10, 0.1, 1]))
     assert summary == {"median": 1.0, "smallest": 0.1, "largest": 10.0, "share_at_edge": pytest.approx(0.6)}
 
 
@@ -195,12 +218,108 @@ def test_a_linear_model_read_back_predicts_to_the_bit_the_same(tmp_path: Path) -
     model = LinearModel(random.normal(size=(5, 7)).astype(np.float32), random.normal(size=7).astype(np.float32))
     write_model(tmp_path / "weights.h5", "ridge", model)
     inputs = random.normal(size=(9, 5)).astype(np.float32)
-    np.testing.assert_array_equal(read_model(tmp_path / "weights.h5").predict(inputs), model.predict(inputs))
+    with open_model(tmp_path / "weights.h5", KINDS["ridge"].model) as read:
+        np.testing.assert_array_equal(read.predict(inputs), model.predict(inputs))
     with h5py.File(tmp_path / "weights.h5") as file:
         assert file.attrs["kind"] == "ridge"
 
 
-def test_the_error_of_examples_counts_measured_values_only(make_examples: MakeExamples) -> None:
+def test_the_validation_error_counts_measured_values_only(make_examples: MakeExamples) -> None:
     measured = np.array([[True, False], [True, True]])
     examples: Examples = make_examples(np.zeros((2, 1)), np.array([[1.0, 100.0], [2.0, -4.0]]), measured)
-    assert mean_absolute_error(np.zeros((2, 2), np.float32), examples) == pytest.approx((1 + 2 + 4) / 3)
+    zero = LinearModel(np.zeros((1, 2), np.float32), np.zeros(2, np.float32))
+    assert validation_error(zero, examples) == pytest.approx((1 + 2 + 4) / 3)
+
+
+def test_generalised_cross_validation_scores_as_golubs_formula(gdsc: Data, make_examples: MakeExamples) -> None:
+    inputs, targets = (part[:60].astype(np.float32).astype(np.float64) for part in gdsc)
+    (normal,) = normal_equations(make_examples(inputs, targets))
+    path = np.array([1.0, 0.01])
+    found = generalised_errors(normal, path)
+    for penalty, scores in zip(path, found, strict=True):
+        design = np.column_stack([np.ones(60), inputs - inputs.mean(axis=0)])
+        shrink = np.diag([0.0] + [penalty * 60] * 40)
+        hat = design @ np.linalg.solve(design.T @ design + shrink, design.T)
+        residuals = targets - hat @ targets
+        expected = 60 * (residuals**2).sum(axis=0) / (60 - np.trace(hat)) ** 2
+        np.testing.assert_allclose(scores, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("choose", ["gcv", "leave_one_out", "select"])
+def test_one_lambda_for_all_is_the_best_on_average(gdsc: Data, make_examples: MakeExamples, choose: str) -> None:
+    training, select = (make_examples(*(part[rows] for part in gdsc)) for rows in (slice(0, 50), slice(200, 230)))
+    (normal,) = normal_equations(training)
+    path = np.sort(LAMBDAS)[::-1]
+    errors = {
+        "gcv": generalised_errors(normal, path),
+        "leave_one_out": leave_one_out_errors(normal, path, training),
+        "select": select_errors(normal, path, select)[0],
+    }[choose]
+    fitted = Ridge(LAMBDAS, choose, per_target=False).fit(training, select)
+    assert (fitted.targets["lambda"] == path[np.argmin(errors.mean(axis=1))]).all()
+    assert fitted.found["lambda"]["smallest"] == fitted.found["lambda"]["largest"]
+
+
+def test_a_penalty_chosen_per_target_is_untouched_by_the_other_targets(gdsc: Data, make_examples: MakeExamples) -> None:
+    inputs, targets = gdsc[0][:60], gdsc[1][:60]
+    select = make_examples(gdsc[0][200:230], gdsc[1][200:230])
+    all_of_them, chosen = fit_ridge(make_examples(inputs, targets), select, LAMBDAS, "leave_one_out")
+    some = make_examples(inputs, targets[:, ::3])
+    some_of_them, chosen_of_some = fit_ridge(some, some, LAMBDAS, "leave_one_out")
+    np.testing.assert_array_equal(chosen_of_some, chosen[::3])
+    np.testing.assert_allclose(some_of_them.coefficients, all_of_them.coefficients[:, ::3], rtol=1e-5, atol=1e-7)
+
+
+def test_the_order_of_samples_and_of_landmarks_changes_nothing_but_rounding(
+    gdsc: Data, make_examples: MakeExamples
+) -> None:
+    inputs, targets = gdsc
+    random = np.random.default_rng(2)
+    rows, columns = random.permutation(len(inputs)), random.permutation(inputs.shape[1])
+    straight = make_examples(inputs, targets)
+    shuffled = make_examples(inputs[rows][:, columns], targets[rows])
+    for estimator in (Ols(), Ridge(LAMBDAS, "gcv")):
+        one = estimator.fit(straight, straight).model.coefficients
+        two = estimator.fit(shuffled, shuffled).model.coefficients
+        assert_relative(two, one[columns], 1e-5)
+
+
+def test_a_scaled_target_scales_its_coefficients(gdsc: Data, make_examples: MakeExamples) -> None:
+    one, two = (make_examples(gdsc[0], factor * gdsc[1]) for factor in (1, 8))
+    for estimator in (Ols(), Ridge(LAMBDAS, "leave_one_out")):
+        assert_relative(
+            estimator.fit(two, two).model.coefficients, 8 * estimator.fit(one, one).model.coefficients, 1e-5
+        )
+
+
+def test_leave_one_out_is_estimated_on_evenly_spaced_samples_where_there_are_many(
+    gdsc: Data, make_examples: MakeExamples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, targets = (part.astype(np.float32).astype(np.float64) for part in gdsc)
+    measured = np.ones(targets.shape, bool)
+    measured[:3, 4] = False
+    training = make_examples(inputs, targets, measured)
+    monkeypatch.setattr(least_squares, "_MOST_LEFT_OUT", 100)
+    for normal in normal_equations(training):
+        (found,) = leave_one_out_errors(normal, np.array([0.1]), training)
+        left_out = np.arange(300)[::3] if len(normal.columns) > 1 else np.arange(3, 300)[::3]
+        for error, target in list(zip(found, normal.columns, strict=True))[:2]:
+            expected = []
+            for row in left_out:
+                others = [other for other in normal.rows if other != row]
+                fitted = RidgeOfScikitLearn(alpha=0.1 * normal.samples).fit(inputs[others], targets[others, target])
+                expected.append(abs(fitted.predict(inputs[[row]])[0] - targets[row, target]))
+            assert error == pytest.approx(np.mean(expected), rel=1e-4)
+
+
+@pytest.mark.parametrize("estimator", [Ols(), Ridge(LAMBDAS)], ids=["ols", "ridge"])
+@pytest.mark.parametrize("part", ["inputs", "targets"])
+def test_a_value_that_is_not_finite_is_refused_with_its_place(
+    gdsc: Data, make_examples: MakeExamples, estimator: Ols | Ridge, part: str
+) -> None:
+    inputs, targets = (values.copy() for values in gdsc)
+    (inputs if part == "inputs" else targets)[7, 3] = np.nan
+    examples = make_examples(inputs, targets)
+    place = {"inputs": "sample s7, landmark number 4: nan", "targets": "sample s7, target t3: nan"}[part]
+    with pytest.raises(UserError, match=place):
+        estimator.fit(examples, examples)

@@ -1,0 +1,1 @@
+"""Baselines: models of all targets at once that a network has to beat, one module a family."""

@@ -1,0 +1,49 @@
+"""From the normalised compendium to a baseline, written as a model."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from landex.examples import open_parts
+from landex.models import Estimator, load_class, write_metrics, write_model, write_targets
+
+
+def fit_baseline(
+    kind: str,
+    estimator: str,
+    settings: Mapping[str, Any],
+    threads: int,
+    normalised: str | Path,
+    split: str | Path,
+    weights: str | Path,
+    metrics: str | Path,
+    targets: str | Path,
+) -> None:
+    """Fit a baseline to the training part and write it.
+
+    Parameters
+    ----------
+    kind, estimator, settings
+        Family of the model, the class that fits it (`module:Class`), and its completed settings.
+    threads
+        Cores to use.
+    normalised, split
+        The normalised compendium and its parts; test samples are not read.
+    weights, metrics, targets
+        weights.h5, metrics.json, and targets.tsv: what was chosen and reached for every target.
+
+    Raises
+    ------
+    UserError
+        If a value is not finite, with its place.
+    """
+    estimate: Estimator = load_class(estimator)(**settings)
+    with open_parts(normalised, split, "training", "select") as (training, select):
+        began = time.perf_counter()
+        fitted = estimate.fit(training, select, threads)
+        seconds = time.perf_counter() - began
+        write_model(weights, kind, fitted.model)
+        write_targets(targets, fitted)
+        shown = {"kind": kind, "preset": None, "settings": dict(settings), "seconds": seconds, "device": "CPU"}
+        write_metrics(metrics, fitted.model, select, {**shown, **fitted.found})

@@ -1,0 +1,262 @@
+"""Centred normal equations of all targets, accumulated block by block over samples that may lie on disk.
+
+The products with the targets are the work: 2 n p t operations for n samples, p landmarks and t targets. Products
+are taken in float32 and summed up over blocks in float64, and once more in float64 throughout where the landmarks
+are so collinear that the rounding would show.
+"""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from threadpoolctl import threadpool_limits
+
+from landex.examples import ExampleSource
+from landex.prefetch import prefetched
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+_logger = logging.getLogger(__name__)
+
+# Samples of a block: fewer, and adding up the blocks' products would show beside making them.
+_ROWS = 4096
+# Targets of one task: its product with the landmarks stays in the processor's caches.
+_COLUMNS = 1024
+# Up to this many samples float64 costs nothing that anyone would notice.
+_FEW_SAMPLES = 4096
+# float32 products have a relative error near 1e-7; divided by this share of the mean eigenvalue it stays below 1e-4.
+_ILL_CONDITIONED = 1e-3
+
+
+@dataclass(frozen=True)
+class NormalEquations:
+    """Centred normal equations of targets that are measured in the same samples.
+
+    Attributes
+    ----------
+    rows
+        The training samples that count, by number.
+    columns
+        The targets, by number.
+    mean_inputs, mean_targets
+        Shapes (landmarks,) and (targets,).
+    gram
+        X'X of the centred landmarks, shape (landmarks, landmarks).
+    cross
+        X'Y with the centred targets, shape (landmarks, targets).
+    squares
+        Sum of squares of every centred target, shape (targets,).
+    """
+
+    rows: Indices
+    columns: Indices
+    mean_inputs: Floats
+    mean_targets: Floats
+    gram: Floats
+    cross: Floats
+    squares: Floats
+
+    @property
+    def samples(self) -> int:
+        """Number of training samples that count."""
+        return len(self.rows)
+
+    @cached_property
+    def _eigen(self) -> tuple[Floats, Floats]:
+        values, vectors = np.linalg.eigh(self.gram)
+        return np.maximum(values, 0), vectors
+
+    @property
+    def eigenvalues(self) -> Floats:
+        """Eigenvalues of `gram`, increasing, shape (landmarks,)."""
+        return self._eigen[0]
+
+    @property
+    def eigenvectors(self) -> Floats:
+        """Eigenvectors of `gram`, one a column."""
+        return self._eigen[1]
+
+    @property
+    def smallest_eigenvalue(self) -> float:
+        """Up to which eigenvalues are zero but for rounding (the rule of NumPy's matrix_rank, on singular values)."""
+        size = max(self.samples, len(self.gram))
+        return float(self.eigenvalues[-1]) * size * float(np.finfo(np.float64).eps)
+
+    @cached_property
+    def projected(self) -> Floats:
+        """`cross` in the eigenbasis, shape (landmarks, targets)."""
+        return self.eigenvectors.T @ self.cross
+
+    def intercept(self, coefficients: Floats) -> Floats:
+        """Return the intercepts that go with coefficients of shape (landmarks, targets)."""
+        return self.mean_targets - self.mean_inputs @ coefficients
+
+
+def normal_equations(training: ExampleSource, threads: int = 1) -> list[NormalEquations]:
+    """Build the normal equations of all targets, one set for the targets that are measured in the same samples.
+
+    Parameters
+    ----------
+    training
+        The samples; read once or twice, and once more where targets are not measured in all of them.
+    threads
+        Cores to use. They change no number.
+
+    Returns
+    -------
+    list
+        In memory, each set costs landmarks^2 and its share of landmarks x targets in float64. Targets that are
+        measured nowhere are in none.
+    """
+    few = len(training.samples) <= _FEW_SAMPLES
+    sums = _accumulate(training, np.float64 if few else np.float32, threads)
+    if not few and sums.is_ill_conditioned():
+        _logger.info("landmarks are nearly collinear: products once more in float64")
+        sums = _accumulate(training, np.float64, threads)
+    patterns = list(_patterns(sums.gaps, len(training.samples), len(training.features)))
+    if len(patterns) == 1 and len(patterns[0][0]) == len(training.samples):
+        return [_centred(sums, sums.gram, *patterns[0])]
+    if len(patterns) > 1:
+        _logger.info("targets are measured in %d different sets of samples", len(patterns))
+    extended = np.concatenate([_extended(block.inputs, sums.shift, np.float64) for block in training.blocks()])
+    return [
+        _centred(sums, _gram_of_rows(sums.gram, extended, rows), rows, columns)
+        for rows, columns in patterns
+        if len(rows)
+    ]
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Sums over all samples of products of landmarks, less `shift` and with a column of ones behind them.
+
+    `gaps` lists, block by block, the masks of measured targets as bits, None where all are measured.
+    """
+
+    shift: Floats
+    gram: Floats
+    cross: Floats
+    squares: Floats
+    gaps: list[NDArray[np.uint8] | None]
+
+    def is_ill_conditioned(self) -> bool:
+        mean = self.gram[-1, :-1] / self.gram[-1, -1]
+        values = np.linalg.eigvalsh(self.gram[:-1, :-1] - self.gram[-1, -1] * np.outer(mean, mean))
+        return bool(values[0] < _ILL_CONDITIONED * values.mean())
+
+
+def _extended(inputs: NDArray[np.float32], shift: Floats, dtype: DTypeLike) -> NDArray[Any]:
+    """Return landmarks less `shift`, with a column of ones behind them."""
+    extended = np.ones((len(inputs), inputs.shape[1] + 1), dtype)
+    np.subtract(inputs, shift, out=extended[:, :-1], casting="same_kind")
+    return extended
+
+
+def _accumulate(training: ExampleSource, dtype: DTypeLike, threads: int) -> _Sums:
+    """Sum up over the blocks; products are of the given type, sums of blocks float64.
+
+    A task is one block's product with some targets: the cores share the targets, not the samples, so that the
+    order of additions depends on nothing but the blocks.
+    """
+    landmarks, targets = training.landmarks, len(training.features)
+    gram = np.zeros((landmarks + 1, landmarks + 1))
+    cross = np.zeros((landmarks + 1, targets))
+    squares = np.zeros(targets)
+    gaps: list[NDArray[np.uint8] | None] = []
+    shift = next(training.blocks()).inputs.mean(axis=0, dtype=np.float64)
+    # Python's threads and BLAS' own would fight over the cores.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as workers:
+        for factor in prefetched(_factors(training, shift, dtype)):
+            gaps.append(factor.gaps)
+
+            def add_products(start: int, factor: _Factors = factor) -> None:
+                place = slice(start, start + _COLUMNS)
+                some = factor.targets[:, place].astype(dtype, copy=False)
+                cross[:, place] += factor.landmarks.T @ some
+                squares[place] += _sum_of_squares(some)
+
+            waiting = [workers.submit(_add_gram, gram, factor.landmarks)]
+            waiting += [workers.submit(add_products, start) for start in range(0, targets, _COLUMNS)]
+            for task in waiting:
+                task.result()
+    return _Sums(shift, gram, cross, squares, gaps)
+
+
+@dataclass(frozen=True)
+class _Factors:
+    """What is multiplied for one block: its landmarks, a column of ones behind them, and its targets."""
+
+    landmarks: NDArray[np.floating]
+    targets: NDArray[np.float32]
+    gaps: NDArray[np.uint8] | None
+
+
+def _factors(training: ExampleSource, shift: Floats, dtype: DTypeLike) -> Iterator[_Factors]:
+    for block in training.blocks(_ROWS):
+        complete = block.complete
+        yield _Factors(
+            _extended(block.inputs, shift, dtype),
+            block.targets if complete else np.where(block.measured, block.targets, np.float32(0)),
+            None if complete else np.packbits(block.measured, axis=0),
+        )
+
+
+def _add_gram(gram: Floats, landmarks: NDArray[np.floating]) -> None:
+    gram += landmarks.T @ landmarks
+
+
+def _sum_of_squares(values: NDArray[np.floating]) -> Floats:
+    """Return the sums of squares of columns; float32 adds up no more than 64 of them, which the caches hold."""
+    sums = np.zeros(values.shape[1])
+    for start in range(0, len(values), 64):
+        some = values[start : start + 64]
+        sums += np.einsum("ij,ij->j", some, some)
+    return sums
+
+
+def _patterns(gaps: list[NDArray[np.uint8] | None], samples: int, targets: int) -> Iterator[tuple[Indices, Indices]]:
+    """Yield the samples that count and the targets that are measured in just these samples."""
+    if all(gap is None for gap in gaps):
+        yield np.arange(samples), np.arange(targets)
+        return
+    # Bits fill whole bytes: a block that is not the last has _ROWS rows, a multiple of 8.
+    full = np.full((_ROWS // 8, targets), 255, np.uint8)
+    bits = np.concatenate([full if gap is None else gap for gap in gaps])
+    targets_of_pattern: dict[bytes, list[int]] = {}
+    for target in range(targets):
+        targets_of_pattern.setdefault(bits[:, target].tobytes(), []).append(target)
+    for pattern, columns in targets_of_pattern.items():
+        counts = np.unpackbits(np.frombuffer(pattern, np.uint8), count=samples)
+        yield np.flatnonzero(counts), np.array(columns)
+
+
+def _gram_of_rows(gram: Floats, extended: Floats, rows: Indices) -> Floats:
+    """Return the Gram matrix of some rows, from those or from the others, whichever are fewer."""
+    if 2 * len(rows) <= len(extended):
+        return extended[rows].T @ extended[rows]
+    others = np.delete(extended, rows, axis=0)
+    return gram - others.T @ others
+
+
+def _centred(sums: _Sums, gram: Floats, rows: Indices, columns: Indices) -> NormalEquations:
+    """Take the means out of the sums over some rows."""
+    count = gram[-1, -1]
+    mean_inputs = gram[-1, :-1] / count
+    mean_targets = sums.cross[-1, columns] / count
+    cross = sums.cross[:-1, columns]
+    cross -= count * np.outer(mean_inputs, mean_targets)
+    return NormalEquations(
+        rows,
+        columns,
+        mean_inputs + sums.shift,
+        mean_targets,
+        gram[:-1, :-1] - count * np.outer(mean_inputs, mean_inputs),
+        cross,
+        np.maximum(sums.squares[columns] - count * mean_targets**2, 0),
+    )

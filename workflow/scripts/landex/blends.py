@@ -1,0 +1,103 @@
+"""Blends as files: fitted to what their members predict, and predictions made of their members' predictions."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from landex.baselines.blend import BlendModel, fit_blend
+from landex.errors import UserError
+from landex.examples import open_parts
+from landex.h5ad import Block
+from landex.models import Model, open_model, write_metrics, write_model, write_targets
+from landex.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class Member:
+    """A model that takes part in a blend: its name, its class (`module:Class`) and its weights.h5."""
+
+    name: str
+    kind: str
+    weights: str | Path
+
+
+def write_blend(
+    members: Sequence[Member],
+    settings: Mapping[str, Any],
+    normalised: str | Path,
+    split: str | Path,
+    weights: str | Path,
+    metrics: str | Path,
+    targets: str | Path,
+) -> None:
+    """Fit a blend to the select part and write it.
+
+    Parameters
+    ----------
+    members
+        The models that it combines.
+    settings
+        Completed settings: `members` and `per_target`.
+    normalised, split
+        The normalised compendium and its parts; test samples are not read.
+    weights, metrics, targets
+        weights.h5, metrics.json and targets.tsv.
+    """
+    with ExitStack() as opened:
+        (select,) = opened.enter_context(open_parts(normalised, split, "select"))
+        models = {member.name: opened.enter_context(open_model(member.weights, member.kind)) for member in members}
+        began = time.perf_counter()
+        fitted = fit_blend(models, select, settings["per_target"])
+        seconds = time.perf_counter() - began
+        write_model(weights, "blend", fitted.model)
+        write_targets(targets, fitted)
+        shown = {"kind": "blend", "preset": None, "settings": dict(settings), "seconds": seconds, "device": "CPU"}
+        write_metrics(metrics, _Together(fitted.model, list(models.values())), select, {**shown, **fitted.found})
+
+
+class _Together:
+    """A blend with its members."""
+
+    def __init__(self, blend: BlendModel, members: Sequence[Model]) -> None:
+        self._blend = blend
+        self._members = members
+
+    @property
+    def parameters(self) -> int:
+        return self._blend.parameters
+
+    def predict(self, inputs: Block) -> Block:
+        return self._blend.combine([member.predict(inputs) for member in self._members])
+
+
+def write_blended_predictions(weights: str | Path, predictions: Sequence[str | Path], path: str | Path) -> None:
+    """Combine the members' predictions of a cohort, in every scaling.
+
+    Parameters
+    ----------
+    weights
+        The blend.
+    predictions
+        Files of its members' predictions, in its order.
+    path
+        Result, see `Predictions`.
+
+    Raises
+    ------
+    UserError
+        If the members' predictions are of different samples or genes.
+    """
+    with h5py.File(weights, "r") as file:
+        blend = BlendModel.read(file["model"])
+    members = [Predictions.read(file) for file in predictions]
+    first = members[0]
+    for file, member in zip(predictions, members, strict=True):
+        if member.samples != first.samples or member.genes != first.genes:
+            raise UserError(f"{file}: other samples or genes than {predictions[0]}; delete both and run again")
+    scores = {scaling: blend.combine([member.scores[scaling] for member in members]) for scaling in first.scores}
+    Predictions(scores, first.samples, first.genes).write(path)
