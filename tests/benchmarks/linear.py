@@ -140,7 +140,7 @@ def lasso(scale: Scale) -> Figures:
 
     theirs = seconds_of(their_paths) * scale.targets / _TARGETS_OF_PEER
     print(
-        f"lasso, n = {scale.samples:,}, {len(settings['lambdas'])} penalties, gap {settings['tolerance']:g}: {ours:.1f} s, "
+        f"lasso, n = {scale.samples:,}, {len(settings['lambdas'])} penalties: {ours:.1f} s, "
         f"{found.found['unsolved']} targets unsolved; scikit-learn {theirs:.0f} s (from {_TARGETS_OF_PEER} targets)"
     )
     return {"lasso_seconds": ours, "lasso_speed_vs_sklearn": theirs / ours}

@@ -15,7 +15,7 @@ from landex.baselines import gene_neighbours, sample_neighbours
 from landex.baselines.gene_neighbours import KnnGe, mean_squared_distances
 from landex.baselines.sample_neighbours import Knn, KnnModel, NearestSamples
 from landex.errors import UserError
-from landex.examples import Examples
+from landex.examples import Examples, evenly_spaced
 from landex.h5ad import open_matrix
 
 MakeExamples = Callable[..., Examples]
@@ -215,15 +215,12 @@ def test_no_more_neighbours_count_than_there_are(gdsc: tuple[Examples, Examples]
     assert (KnnGe([5000]).fit(training, select).targets["neighbours"] == 120).all()
 
 
-def test_many_select_samples_choose_by_evenly_spaced_ones(
-    gdsc: tuple[Examples, Examples], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sample_neighbours, "_MOST_CHOOSING", 25)
-    found = sample_neighbours._evenly_spaced(gdsc[1])
+def test_evenly_spaced_samples_are_the_same_in_blocks(gdsc: tuple[Examples, Examples]) -> None:
+    found = evenly_spaced(gdsc[1], 25)
     assert found.samples == [f"s{row}" for row in range(0, 60, 3)]
     np.testing.assert_array_equal(found.inputs, gdsc[1].inputs[::3])
     np.testing.assert_array_equal(found.targets, gdsc[1].targets[::3])
-    in_blocks = sample_neighbours._evenly_spaced(_InBlocks(gdsc[1]))
+    in_blocks = evenly_spaced(_InBlocks(gdsc[1]), 25)
     assert in_blocks.samples == found.samples
     np.testing.assert_array_equal(in_blocks.measured, found.measured)
 

@@ -71,7 +71,7 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "parts": FROM_PARTS,
     "predict": ("predict",),
     "predictions": ("blend", "predict", "predict_blend", "evaluate"),
-    "prefetch": ("baseline", "predict knn", "blend both"),
+    "threads": ("baseline", "predict knn", "blend both"),
     "presets": (),
     "quantiles": ("references", "normalise", "normalise_external"),
     "references": ("references", "normalise", "normalise_external"),

@@ -162,6 +162,22 @@ class StoredExamples:
         return Examples(values[:, :split], values[:, split:], measured[:, split:], self.samples[place], self.features)
 
 
+def evenly_spaced(source: ExampleSource, most: int) -> Examples:
+    """Return at most so many samples, evenly spaced, in memory."""
+    step = max(1, -(-len(source.samples) // most))
+    blocks, start = [], 0
+    for block in source.blocks():
+        blocks.append(block.take(np.arange(-start % step, len(block.samples), step)))
+        start += len(block.samples)
+    return Examples(
+        np.concatenate([block.inputs for block in blocks]),
+        np.concatenate([block.targets for block in blocks]),
+        np.concatenate([block.measured for block in blocks]),
+        [name for block in blocks for name in block.samples],
+        source.features,
+    )
+
+
 @contextmanager
 def open_parts(normalised: str | Path, split: str | Path, *parts: str) -> Iterator[list[StoredExamples]]:
     """Open parts of the normalised compendium, in the order asked for."""

@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 
 from landex.examples import ROWS_OF_BLOCK, ExampleSource, Mask
 from landex.h5ad import Block
-from landex.prefetch import prefetched
+from landex.threads import prefetched
 
 # Targets of some consecutive samples, 0 where not measured, and what was measured; None if all was.
 TargetBlocks = Callable[[], Iterator[tuple[Block, Mask | None]]]

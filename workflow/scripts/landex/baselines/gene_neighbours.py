@@ -14,7 +14,7 @@ from landex.baselines.choices import best_values, describe_choice
 from landex.baselines.linear_model import LinearModel
 from landex.examples import Examples, ExampleSource
 from landex.models import Fitted, Model
-from landex.prefetch import prefetched
+from landex.threads import prefetched
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]

@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from landex.examples import ExampleSource
-from landex.prefetch import prefetched
+from landex.threads import prefetched
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]

@@ -10,23 +10,25 @@ import h5py
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix, vstack
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from landex.baselines.admm import SparsePath, choose_steps
 from landex.baselines.carried import CarriedSamples
 from landex.baselines.choices import best_values, describe_choice
 from landex.baselines.quadratics import Floats, Quadratic, cross_with_profiles, quadratic_of_profiles
 from landex.baselines.sparse_problem import Penalty
-from landex.examples import Examples, ExampleSource
+from landex.examples import Examples, ExampleSource, evenly_spaced
 from landex.h5ad import Block
 from landex.models import Fitted, Model
+from landex.threads import blas_threads
 
 _logger = logging.getLogger(__name__)
 
 # More select samples choose no better penalty for all, and each costs a regression at every penalty.
 _MOST_CHOOSING = 512
-# Some of them choose ADMM's steps too.
-_PILOTS = 64
+# Some of them choose ADMM's steps too. Steps differ by factors of 2, which a few tell apart; each is solved for some
+# four times as often as another query.
+_PILOTS = 16
 # Queries of one task: enough for products near the cores' full speed, few enough that 100 queries keep two cores busy.
 # With 88,807 training samples, as many as keep a task's work space near 500 MB.
 _MOST_QUERIES, _COEFFICIENTS = 64, 1 << 22
@@ -57,7 +59,7 @@ class SampleLasso:
         """Fit to the training part; see `models.Estimator`."""
         lambdas = np.unique(np.asarray(self.lambdas, np.float64))[::-1]
         carried = CarriedSamples.of(training)
-        asked = _evenly_spaced(select)
+        asked = evenly_spaced(select, _MOST_CHOOSING)
         quadratic = quadratic_of_profiles(carried.inputs)
         steps = _steps(carried.inputs, quadratic, asked.inputs, lambdas)
         combinations = Combinations(carried.inputs, quadratic, lambdas, steps, self.tolerance)
@@ -102,8 +104,7 @@ class SampleLassoModel:
 
     def carriers(self, inputs: Block) -> csr_matrix:
         """Return the weights of the training samples in each prediction, shape (samples, training samples)."""
-        cores = max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
-        return self._combinations.find(inputs, cores).weights[-1]
+        return self._combinations.find(inputs, blas_threads()).weights[-1]
 
     def predict_from(self, inputs: Block, carriers: csr_matrix) -> Block:
         """Return `predict(inputs)` from the carriers of the same inputs."""
@@ -245,19 +246,3 @@ def _errors(carried: CarriedSamples, combined: Combined, asked: Examples) -> Flo
         predicted += _intercepts(carried.inputs, asked.inputs, combined.weights[number])[:, None]
         errors[number] = np.abs(predicted - asked.targets).mean(where=asked.measured, dtype=np.float64)
     return errors
-
-
-def _evenly_spaced(select: ExampleSource) -> Examples:
-    """Return at most `_MOST_CHOOSING` samples, in memory."""
-    step = -(-len(select.samples) // _MOST_CHOOSING)
-    blocks, start = [], 0
-    for block in select.blocks():
-        blocks.append(block.take(np.arange(-start % step, len(block.samples), step)))
-        start += len(block.samples)
-    return Examples(
-        np.concatenate([block.inputs for block in blocks]),
-        np.concatenate([block.targets for block in blocks]),
-        np.concatenate([block.measured for block in blocks]),
-        [name for block in blocks for name in block.samples],
-        select.features,
-    )

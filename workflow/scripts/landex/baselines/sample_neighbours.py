@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from landex.baselines.carried import CarriedSamples
 from landex.baselines.choices import best_values, describe_choice
-from landex.examples import Examples, ExampleSource
+from landex.examples import Examples, ExampleSource, evenly_spaced
 from landex.h5ad import Block
 from landex.models import Fitted, Model
+from landex.threads import blas_threads
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -53,7 +54,7 @@ class Knn:
         """Fit to the training part; see `models.Estimator`."""
         carried = CarriedSamples.of(training)
         offered = sorted({min(count, len(carried.samples)) for count in self.neighbours}, reverse=True)
-        errors = self._errors(carried, offered, _evenly_spaced(select), threads)
+        errors = self._errors(carried, offered, evenly_spaced(select, _MOST_CHOOSING), threads)
         values = np.array(offered, np.float64)
         chosen = best_values(values, errors, per_target=False)
         model = KnnModel(carried, int(chosen[0]), self.weights)
@@ -103,8 +104,7 @@ class KnnModel:
 
     def carriers(self, inputs: Block) -> csr_matrix:
         """Return the weights of the training samples in each prediction, shape (samples, training samples)."""
-        cores = max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
-        return self._nearest.find(inputs, self.neighbours, cores).carriers(self.neighbours, self.weights)
+        return self._nearest.find(inputs, self.neighbours, blas_threads()).carriers(self.neighbours, self.weights)
 
     @property
     def carried_samples(self) -> list[str]:
@@ -241,19 +241,3 @@ class NearestSamples:
         differences -= query
         # A sum along rows adds in the same order for every row: equal samples have equal distances.
         return np.square(differences, out=differences).sum(axis=1)
-
-
-def _evenly_spaced(select: ExampleSource) -> Examples:
-    """Return at most `_MOST_CHOOSING` samples in memory."""
-    step = max(1, -(-len(select.samples) // _MOST_CHOOSING))
-    blocks, start = [], 0
-    for block in select.blocks():
-        blocks.append(block.take(np.arange(-start % step, len(block.samples), step)))
-        start += len(block.samples)
-    return Examples(
-        np.concatenate([block.inputs for block in blocks]),
-        np.concatenate([block.targets for block in blocks]),
-        np.concatenate([block.measured for block in blocks]),
-        [name for block in blocks for name in block.samples],
-        select.features,
-    )

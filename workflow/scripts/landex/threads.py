@@ -1,8 +1,10 @@
-"""Read ahead: the next item of an iterator is made in a thread while the current one is used."""
+"""Threads: reading ahead, and how many cores there are to share."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+
+from threadpoolctl import threadpool_info
 
 _Item = TypeVar("_Item")
 
@@ -16,3 +18,8 @@ def prefetched(items: Iterable[_Item]) -> Iterator[_Item]:
         while (item := waiting.result()) is not end:
             waiting = reader.submit(next, iterator, end)
             yield item  # type: ignore[misc]
+
+
+def blas_threads() -> int:
+    """Return how many threads BLAS uses: what the job was given (OMP_NUM_THREADS), or all cores."""
+    return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
