@@ -28,9 +28,7 @@ class Ols:
         """Fit to the training part; see `models.Estimator`. `select` has no say."""
         fit = _Fit(training)
         for normal in normal_equations(training, threads):
-            counts = normal.eigenvalues > normal.smallest_eigenvalue
-            inverse = np.where(counts, 1 / np.where(counts, normal.eigenvalues, 1), 0)
-            fit.add(normal, inverse[:, None])
+            fit.add(normal, normal.minimum_norm())
         return Fitted(fit.model, fit.targets)
 
 
@@ -67,7 +65,8 @@ class Ridge:
         chosen = best_values(path, errors, self.per_target)
         fit = _Fit(training)
         for normal in equations:
-            fit.add(normal, 1 / (normal.eigenvalues[:, None] + chosen[normal.columns] * normal.samples))
+            inverse = 1 / (normal.eigenvalues[:, None] + chosen[normal.columns] * normal.samples)
+            fit.add(normal, normal.eigenvectors @ (inverse * normal.projected))
         return Fitted(fit.model, fit.targets.assign(**{"lambda": chosen}), {"lambda": describe_choice(chosen, path)})
 
     def _errors(self, normal: NormalEquations, path: Floats, training: ExampleSource, select: ExampleSource) -> Floats:
@@ -88,12 +87,8 @@ class _Fit:
         self.model = LinearModel(np.zeros((training.landmarks, targets), np.float32), np.zeros(targets, np.float32))
         self.targets = pd.DataFrame({"samples": 0}, index=training.features.index)
 
-    def add(self, normal: NormalEquations, inverse: Floats) -> None:
-        """Add the targets of normal equations whose Gram matrix V diag(s) V' is inverted as V diag(inverse) V'.
-
-        `inverse` has shape (landmarks, targets or 1).
-        """
-        coefficients = normal.eigenvectors @ (inverse * normal.projected)
+    def add(self, normal: NormalEquations, coefficients: Floats) -> None:
+        """Add a set of targets, with coefficients of shape (landmarks, targets)."""
         self.model.coefficients[:, normal.columns] = coefficients
         self.model.intercept[normal.columns] = normal.intercept(coefficients)
         self.targets.iloc[normal.columns, 0] = normal.samples
@@ -121,16 +116,19 @@ def leave_one_out_errors(normal: NormalEquations, path: Floats, training: Exampl
     intercept plus sum z^2 / (s + lambda n) over the sample's coordinates z in the eigenbasis.
     """
     errors = np.zeros((len(path), len(normal.columns)))
+    # Errors to choose by need no more than float32, in which the products are twice as fast.
+    projected, means = normal.projected.astype(np.float32), normal.mean_targets.astype(np.float32)
     count = 0
     for block in _some_samples(normal, training):
         scores = (block.inputs - normal.mean_inputs) @ normal.eigenvectors
-        centred = block.targets[:, normal.columns] - normal.mean_targets
+        centred = block.targets[:, normal.columns] - means
         count += len(scores)
         for number, penalty in enumerate(path * normal.samples):
             shrunk = scores / (normal.eigenvalues + penalty)
             leverage = 1 / normal.samples + np.einsum("ij,ij->i", shrunk, scores)
-            residuals = centred - shrunk @ normal.projected
-            errors[number] += np.abs(residuals / np.maximum(1 - leverage, 1e-12)[:, None]).sum(axis=0)
+            residuals = centred - shrunk.astype(np.float32) @ projected
+            np.abs(residuals, out=residuals)
+            errors[number] += (1 / np.maximum(1 - leverage, 1e-12)) @ residuals
     return errors / count
 
 
@@ -153,11 +151,15 @@ def select_errors(
     """Return every target's mean absolute error on `select`, shape (penalties, targets), and whether it is measured."""
     errors = np.zeros((len(path), len(normal.columns)))
     counts = np.zeros(len(normal.columns))
+    projected, means = normal.projected.astype(np.float32), normal.mean_targets.astype(np.float32)
     for block in select.blocks():
         scores = (block.inputs - normal.mean_inputs) @ normal.eigenvectors
         measured, truth = block.measured[:, normal.columns], block.targets[:, normal.columns]
         counts += measured.sum(axis=0)
         for number, penalty in enumerate(path * normal.samples):
-            prediction = scores / (normal.eigenvalues + penalty) @ normal.projected + normal.mean_targets
-            errors[number] += np.where(measured, np.abs(prediction - truth), 0).sum(axis=0)
+            missed = (scores / (normal.eigenvalues + penalty)).astype(np.float32) @ projected
+            missed += means
+            missed -= truth
+            np.abs(missed, out=missed)
+            errors[number] += missed.sum(axis=0, where=measured, dtype=np.float64)
     return errors / np.maximum(counts, 1), counts > 0

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from scipy.linalg import cho_factor, cho_solve
 from threadpoolctl import threadpool_limits
 
 from landex.examples import ExampleSource
@@ -82,11 +83,16 @@ class NormalEquations:
         """Eigenvectors of `gram`, one a column."""
         return self._eigen[1]
 
-    @property
-    def smallest_eigenvalue(self) -> float:
-        """Up to which eigenvalues are zero but for rounding (the rule of NumPy's matrix_rank, on singular values)."""
+    def minimum_norm(self) -> Floats:
+        """Return the coefficients of least squares, shape (landmarks, targets); of many solutions the smallest."""
+        if is_well_conditioned(self.gram):
+            solved: Floats = cho_solve(cho_factor(self.gram), self.cross)
+            return solved
         size = max(self.samples, len(self.gram))
-        return float(self.eigenvalues[-1]) * size * float(np.finfo(np.float64).eps)
+        # Eigenvalues of a singular matrix are zero up to rounding: NumPy's matrix_rank's rule for singular values.
+        counts = self.eigenvalues > self.eigenvalues[-1] * size * np.finfo(np.float64).eps
+        inverse = np.where(counts, 1 / np.where(counts, self.eigenvalues, 1), 0)
+        return self.eigenvectors @ (inverse[:, None] * self.projected)
 
     @cached_property
     def projected(self) -> Floats:
@@ -116,7 +122,7 @@ def normal_equations(training: ExampleSource, threads: int = 1) -> list[NormalEq
     """
     few = len(training.samples) <= _FEW_SAMPLES
     sums = _accumulate(training, np.float64 if few else np.float32, threads)
-    if not few and sums.is_ill_conditioned():
+    if not few and not sums.is_well_conditioned():
         _logger.info("landmarks are nearly collinear: products once more in float64")
         sums = _accumulate(training, np.float64, threads)
     patterns = list(_patterns(sums.gaps, len(training.samples), len(training.features)))
@@ -132,6 +138,12 @@ def normal_equations(training: ExampleSource, threads: int = 1) -> list[NormalEq
     ]
 
 
+def is_well_conditioned(gram: Floats) -> bool:
+    """Tell whether no eigenvalue of a Gram matrix is small beside their mean."""
+    values = np.linalg.eigvalsh(gram)
+    return bool(values[0] > _ILL_CONDITIONED * values.mean())
+
+
 @dataclass(frozen=True)
 class _Sums:
     """Sums over all samples of products of landmarks, less `shift` and with a column of ones behind them.
@@ -145,10 +157,9 @@ class _Sums:
     squares: Floats
     gaps: list[NDArray[np.uint8] | None]
 
-    def is_ill_conditioned(self) -> bool:
+    def is_well_conditioned(self) -> bool:
         mean = self.gram[-1, :-1] / self.gram[-1, -1]
-        values = np.linalg.eigvalsh(self.gram[:-1, :-1] - self.gram[-1, -1] * np.outer(mean, mean))
-        return bool(values[0] < _ILL_CONDITIONED * values.mean())
+        return is_well_conditioned(self.gram[:-1, :-1] - self.gram[-1, -1] * np.outer(mean, mean))
 
 
 def _extended(inputs: NDArray[np.float32], shift: Floats, dtype: DTypeLike) -> NDArray[Any]:
@@ -249,7 +260,8 @@ def _centred(sums: _Sums, gram: Floats, rows: Indices, columns: Indices) -> Norm
     count = gram[-1, -1]
     mean_inputs = gram[-1, :-1] / count
     mean_targets = sums.cross[-1, columns] / count
-    cross = sums.cross[:-1, columns]
+    # A view where one set has all targets, and the sums are used up.
+    cross = sums.cross[:-1] if len(columns) == sums.cross.shape[1] else sums.cross[:-1, columns]
     cross -= count * np.outer(mean_inputs, mean_targets)
     return NormalEquations(
         rows,
