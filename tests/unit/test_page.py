@@ -12,7 +12,7 @@ import pytest
 from simulated_run import MARKUP, simulated_run
 
 from landex import figures, materials
-from landex.page import Run, page_figures, write_figures, write_page
+from landex.page import Run, _setting, page_figures, write_figures, write_page
 from landex.vocabulary import QUANTILES
 
 TEMPLATE = Path(__file__).parents[2] / "workflow/report/page.html.j2"
@@ -261,6 +261,11 @@ def columns(**changed: Any) -> pd.DataFrame:
     return pd.DataFrame(
         {**quality, "scale": ["log2", "linear", ""], **quantiles, "missing": [0.1, 0.3, 1.0], **changed}
     )
+
+
+def test_long_lists_of_numbers_are_shown_by_their_ends_and_names_in_full() -> None:
+    assert _setting([0.001, *range(1, 8)]) == "8 values from 0.001 to 7"
+    assert _setting(list("abcdefg")) == "a, b, c, d, e, f, g"
 
 
 def test_scale_decisions_and_missing_values_count_the_samples_kept() -> None:

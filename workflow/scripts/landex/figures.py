@@ -56,7 +56,7 @@ class Line:
 
 
 def lines_of(models: Mapping[str, ModelRecord], baseline: str) -> dict[str, Line]:
-    """Give every model its colour, in order; the baseline is grey, linear models are dashed."""
+    """Give every model its colour, in order; the baseline is grey, models that are no networks are dashed."""
     others = [name for name in models if name != baseline]
     colours = {name: OKABE_ITO[index % len(OKABE_ITO)] for index, name in enumerate(others)}
     return {name: Line(colours.get(name, BASELINE_GREY), record.kind != "network") for name, record in models.items()}

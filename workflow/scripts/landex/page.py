@@ -263,7 +263,7 @@ def _memory(megabytes: float) -> str:
 def _setting(value: Any) -> str:
     """Write one setting; a long list of numbers by its ends."""
     if isinstance(value, list | tuple):
-        if len(value) > 6:
+        if len(value) > 6 and not isinstance(value[0], str):
             return f"{len(value)} values from {value[0]:g} to {value[-1]:g}"
         return ", ".join(map(_setting, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
