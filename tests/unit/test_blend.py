@@ -331,3 +331,12 @@ def test_a_value_that_is_not_finite_is_refused_with_its_place(
     place = {"inputs": "sample s7, landmark number 4: nan", "targets": "sample s7, target t3: nan"}[part]
     with pytest.raises(UserError, match=place):
         fit_blend(members, broken)
+
+
+def test_targets_measured_in_a_single_select_sample_find_their_weights() -> None:
+    random = np.random.default_rng(0)
+    for members in (2, 3, 5):
+        truth = random.normal(size=(1000, 1))
+        weights = least_absolute_weights(truth, random.normal(size=(1000, members, 1)))
+        assert np.isfinite(weights).all()
+        assert (weights >= 0).all()

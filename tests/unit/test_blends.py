@@ -119,3 +119,11 @@ def test_a_table_lists_the_training_samples_behind_every_prediction_largest_weig
     # The targets of s0 to s3 are 0 and 1, 2 and 3, 4 and 5, 6 and 7.
     expected = [[1.5, 2.5], [17 / 3, 20 / 3]]
     np.testing.assert_allclose(Predictions.read(outputs[0]).scores["training"], expected, rtol=1e-5)
+
+
+def test_a_prediction_that_is_not_finite_is_refused_because_it_would_count_as_no_error(tmp_path: Path) -> None:
+    scores = TRUTH.copy()
+    scores[1, 0] = np.nan
+    with pytest.raises(UserError, match=r"m\.h5: the model predicts no finite number for sample y, target a"):
+        write_member(tmp_path / "m.h5", scores)
+    assert not (tmp_path / "m.h5").exists()

@@ -123,6 +123,9 @@ BAD = {
     "models: {deep: {lambdas: [1]}}": "models.deep.lambdas: a model of kind network has no such setting",
     "models: {knn: {kind: knn, lambdas: [1]}}": "models.knn.lambdas: a model of kind knn has no such setting",
     "models: {knn: {kind: knn, neighbours: [0]}}": "models.knn.neighbours.0: 0 is less than the minimum of 1",
+    "models: {k: {kind: kernel_ridge, choose: gcv}}": (
+        "models.k.choose: gcv goes with ridge only; choose leave_one_out or select"
+    ),
     "models: {both: {kind: blend, members: [ridge]}}": "models.both.members: ['ridge'] is too short",
     "models: {both: {kind: blend}}": (
         "models.both.members: a blend combines at least two different models; name them"

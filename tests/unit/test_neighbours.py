@@ -209,7 +209,7 @@ def with_copies(make_examples: MakeExamples) -> Examples:
 
 def test_no_more_neighbours_count_than_there_are(gdsc: tuple[Examples, Examples]) -> None:
     training, select = gdsc[0].take(slice(0, 5)), gdsc[1]
-    model = Knn([50, 5000]).fit(training, select).model
+    model = Knn([50, 5000], "uniform").fit(training, select).model
     assert model.neighbours == 5
     np.testing.assert_allclose(model.predict(select.inputs)[7], training.targets.mean(axis=0), rtol=1e-5, atol=1e-6)
     assert (KnnGe([5000]).fit(training, select).targets["neighbours"] == 120).all()

@@ -135,3 +135,19 @@ def test_a_duplicated_landmark_among_many_samples_takes_the_solution_of_minimum_
     examples.inputs[:, 9] = examples.inputs[:, 0]
     examples.inputs[:, 5] = 2.5
     assert relative_error_of_ols(examples) < 1e-5
+
+
+def test_landmarks_collinear_among_the_measured_samples_alone_are_summed_in_float64(
+    make_examples: MakeExamples,
+) -> None:
+    examples = nearly_collinear(make_examples, 1e-4)
+    # Among the other samples they are not collinear, so that the whole Gram matrix looks sound.
+    examples.inputs[4000:, 9] = np.random.default_rng(1).normal(size=1000)
+    measured = np.ones(examples.targets.shape, bool)
+    measured[4000:, 2] = False
+    found = Ols().fit(*[Examples(examples.inputs, examples.targets, measured, examples.samples, examples.features)] * 2)
+    rows = slice(0, 4000)
+    expected = (
+        LinearRegression().fit(examples.inputs[rows].astype(float), examples.targets[rows, 2].astype(float)).coef_
+    )
+    assert np.linalg.norm(found.model.coefficients[:, 2] - expected) / np.linalg.norm(expected) < 1e-5

@@ -177,6 +177,8 @@ def _setting_problem(entry: Mapping[str, Any], key: str) -> str:
     known = {"preset", *PRESETS[DEFAULT_PRESET]} if kind == NETWORK else set(KINDS[kind].defaults)
     if key not in known | {"kind"}:
         return f"a model of kind {kind} has no such setting"
+    if kind == "kernel_ridge" and key == "choose" and entry[key] == "gcv":
+        return "gcv goes with ridge only; choose leave_one_out or select"
     if key in _EFFECTIVE_WITH:
         other, needed = _EFFECTIVE_WITH[key]
         found = model_settings(entry)[other]

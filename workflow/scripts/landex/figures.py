@@ -1,8 +1,8 @@
 """Figures of the report: per-gene errors by model, network against baseline, learning curves.
 
 Each figure exists twice: interactive (plotly, for the page) and as a small static SVG (matplotlib, for
-Snakemake's own report). Colours are Okabe and Ito's, told apart by colour-blind readers; linear models are
-dashed as well, and the baseline is grey.
+Snakemake's own report). Colours are Okabe and Ito's, told apart by colour-blind readers; models that are no
+networks are dashed as well, and the baseline is grey.
 """
 
 from collections.abc import Mapping, Sequence

@@ -56,7 +56,8 @@ KINDS: dict[str, Kind] = {
     "elastic_net": Kind(
         _LINEAR,
         "landex.baselines.sparse:ElasticNet",
-        # The less of the penalty is absolute, the better on GDSC; a tenth still leaves coefficients sparse.
+        # The less of the penalty is absolute, the better in cross-validation of
+        # GDSC's training part; a tenth still leaves coefficients sparse.
         {"lambdas": _powers(-2.5, 0.5, 10), "l1_ratio": 0.1, "per_target": False, "tolerance": 1e-4},
     ),
     "knn": Kind(

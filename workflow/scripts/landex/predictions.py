@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 from anndata.io import read_elem, write_elem
 
+from landex.errors import UserError
 from landex.files import atomic
 from landex.h5ad import Block
 from landex.vocabulary import SCALINGS
@@ -30,7 +31,20 @@ class Predictions:
     genes: list[str]
 
     def write(self, path: str | Path) -> None:
-        """Write an HDF5 file: `samples`, `genes` and an array a scaling."""
+        """Write an HDF5 file: `samples`, `genes` and an array a scaling.
+
+        Raises
+        ------
+        UserError
+            If a prediction is not a finite number: it would count as no error.
+        """
+        for scaling, scores in self.scores.items():
+            if not (finite := np.isfinite(scores)).all():
+                row, column = np.argwhere(~finite)[0]
+                raise UserError(
+                    f"{path}: the model predicts no finite number for sample {self.samples[row]}, target "
+                    f"{self.genes[column]} ({scaling} scaling); fit it again, with stronger penalties"
+                )
         with atomic(path) as temporary, h5py.File(temporary, "w") as file:
             for scaling, scores in self.scores.items():
                 file.create_dataset(scaling, data=scores, chunks=True, fletcher32=True)

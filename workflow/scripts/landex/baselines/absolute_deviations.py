@@ -87,7 +87,9 @@ class _InteriorPoint:
         scaling = 1 / (above / up + below / down)
         centre = aim / up - aim / down - (self._truth - self._combined(weights))
         normal = (self._predictions * scaling[:, None]) @ self._predictions.transpose(0, 2, 1)
-        np.einsum("ijj->ij", normal)[...] += slack / weights
+        diagonal = np.einsum("ijj->ij", normal)
+        # With fewer values than members the matrix is singular but for the slack, which rounding may take away.
+        diagonal[...] += slack / weights + 1e-12 * diagonal
         right = self._products(dual - scaling * centre) + aim / weights - self._cost
         to_weights = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
         to_dual = -scaling * (self._combined(to_weights) + centre)

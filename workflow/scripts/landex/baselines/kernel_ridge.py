@@ -56,7 +56,7 @@ class KernelRidge:
     choose
         What has the lowest mean absolute error: training samples, each predicted by a fit to all others
         (`leave_one_out`, of up to 2,048, evenly spaced), or the `select` part. A target that `select` does not
-        measure is chosen by leaving one out (with Nystroem by generalised cross-validation).
+        measure is chosen by leaving one out.
     per_target
         A penalty for every target, or one for all.
     exact_up_to

@@ -46,7 +46,7 @@ class Ridge:
         What has the lowest error: `leave_one_out` (mean absolute error of up to 4,096 training samples, evenly
         spaced, each predicted by a fit to all others), `gcv` (generalised cross-validation, Golub, Heath & Wahba
         1979: squared errors, at no cost) or `select` (mean absolute error there). A target that `select` does not
-        measure is chosen by gcv.
+        measure is chosen by leave_one_out.
     per_target
         A penalty for every target, or one for all.
     """
@@ -59,23 +59,28 @@ class Ridge:
         """Fit to the training part; see `models.Estimator`."""
         path = np.sort(np.asarray(self.lambdas, np.float64))[::-1]
         equations = normal_equations(training, threads)
-        errors = np.zeros((len(path), len(training.features)))
-        for normal in equations:
-            errors[:, normal.columns] = self._errors(normal, path, training, select)
-        chosen = best_values(path, errors, self.per_target)
+        chosen = np.full(len(training.features), path[0])
+        if not self.per_target:
+            by_set = [self._errors(normal, path, training, select) for normal in equations]
+            chosen[:] = best_values(path, np.concatenate(by_set, axis=1), per_target=False)[0]
         fit = _Fit(training)
         for normal in equations:
+            if self.per_target:
+                errors = self._errors(normal, path, training, select)
+                chosen[normal.columns] = best_values(path, errors, per_target=True)
             inverse = 1 / (normal.eigenvalues[:, None] + chosen[normal.columns] * normal.samples)
             fit.add(normal, normal.eigenvectors @ (inverse * normal.projected))
         return Fitted(fit.model, fit.targets.assign(**{"lambda": chosen}), {"lambda": describe_choice(chosen, path)})
 
     def _errors(self, normal: NormalEquations, path: Floats, training: ExampleSource, select: ExampleSource) -> Floats:
+        if self.choose == "gcv":
+            return generalised_errors(normal, path)
         if self.choose == "leave_one_out":
             return leave_one_out_errors(normal, path, training)
-        errors = generalised_errors(normal, path)
-        if self.choose == "select":
-            found, measured = select_errors(normal, path, select)
-            errors[:, measured] = found[:, measured]
+        errors, measured = select_errors(normal, path, select)
+        if not measured.all():
+            # In the same units as the others', with which they may be averaged.
+            errors[:, ~measured] = leave_one_out_errors(normal, path, training)[:, ~measured]
         return errors
 
 

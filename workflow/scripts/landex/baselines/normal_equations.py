@@ -33,6 +33,8 @@ _COLUMNS = 1024
 _FEW_SAMPLES = 4096
 # float32 products have a relative error near 1e-7; divided by this share of the mean eigenvalue it stays below 1e-4.
 _ILL_CONDITIONED = 1e-3
+# A handful of sets come from platforms; more come from single missing values.
+_MANY_SETS = 32
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,40 @@ class NormalEquations:
         return self.mean_targets - self.mean_inputs @ coefficients
 
 
-def normal_equations(training: ExampleSource, threads: int = 1) -> list[NormalEquations]:
-    """Build the normal equations of all targets, one set for the targets that are measured in the same samples.
+class EquationSets:
+    """Normal equations of all targets, a set for the targets that are measured in the same samples.
+
+    Iterating builds one set after another, that with most targets first, so that only one is in memory: it costs a few
+    times landmarks^2 and its share of landmarks x targets in float64. Targets that are measured nowhere are in none.
+    """
+
+    def __init__(self, sums: "_Sums", patterns: list[tuple[Indices, Indices]], inputs: NDArray[np.float32]) -> None:
+        self._sums = sums
+        self._patterns = patterns
+        self._inputs = inputs
+
+    def __len__(self) -> int:
+        return len(self._patterns)
+
+    def __iter__(self) -> Iterator[NormalEquations]:
+        for rows, columns in self._patterns:
+            yield _centred(self._sums, self._gram_of(rows), rows, columns)
+
+    def _gram_of(self, rows: Indices) -> Floats:
+        """Return the Gram matrix of some rows, from those or from the others, whichever are fewer."""
+        if len(rows) == self._sums.gram[-1, -1]:
+            return self._sums.gram
+        fewer = 2 * len(rows) <= len(self._inputs)
+        chosen = rows if fewer else np.delete(np.arange(len(self._inputs)), rows)
+        gram = np.zeros_like(self._sums.gram)
+        for start in range(0, len(chosen), _ROWS):
+            some = _extended(self._inputs[chosen[start : start + _ROWS]], self._sums.shift, np.float64)
+            gram += some.T @ some
+        return gram if fewer else self._sums.gram - gram
+
+
+def normal_equations(training: ExampleSource, threads: int = 1) -> EquationSets:
+    """Accumulate the normal equations of all targets.
 
     Parameters
     ----------
@@ -113,29 +147,31 @@ def normal_equations(training: ExampleSource, threads: int = 1) -> list[NormalEq
         The samples; read once or twice, and once more where targets are not measured in all of them.
     threads
         Cores to use. They change no number.
-
-    Returns
-    -------
-    list
-        In memory, each set costs landmarks^2 and its share of landmarks x targets in float64. Targets that are
-        measured nowhere are in none.
     """
-    few = len(training.samples) <= _FEW_SAMPLES
+    samples = len(training.samples)
+    few = samples <= _FEW_SAMPLES
     sums = _accumulate(training, np.float64 if few else np.float32, threads)
-    if not few and not sums.is_well_conditioned():
-        _logger.info("landmarks are nearly collinear: products once more in float64")
+    gappy = any(gap is not None for gap in sums.gaps)
+    # Some of the samples may be collinear where all are not.
+    if not few and (gappy or not sums.is_well_conditioned()):
+        _logger.info("landmarks are nearly collinear, or targets not always measured: products once more in float64")
         sums = _accumulate(training, np.float64, threads)
-    patterns = list(_patterns(sums.gaps, len(training.samples), len(training.features)))
-    if len(patterns) == 1 and len(patterns[0][0]) == len(training.samples):
-        return [_centred(sums, sums.gram, *patterns[0])]
-    if len(patterns) > 1:
-        _logger.info("targets are measured in %d different sets of samples", len(patterns))
-    extended = np.concatenate([_extended(block.inputs, sums.shift, np.float64) for block in training.blocks()])
-    return [
-        _centred(sums, _gram_of_rows(sums.gram, extended, rows), rows, columns)
-        for rows, columns in patterns
-        if len(rows)
-    ]
+    patterns = [pattern for pattern in _patterns(sums.gaps, samples, len(training.features)) if len(pattern[0])]
+    patterns.sort(key=lambda pattern: -len(pattern[1]))
+    if len(patterns) > _MANY_SETS:
+        _logger.warning(
+            "targets are measured in %d different sets of samples, each fitted by itself: this takes %d times as long; "
+            "leave out the source whose single values are missing, or fill them in",
+            len(patterns),
+            len(patterns),
+        )
+    inputs = np.empty((samples if gappy else 0, training.landmarks), np.float32)
+    if gappy:
+        start = 0
+        for block in training.blocks():
+            inputs[start : start + len(block.inputs)] = block.inputs
+            start += len(block.inputs)
+    return EquationSets(sums, patterns, inputs)
 
 
 def is_well_conditioned(gram: Floats) -> bool:
@@ -247,21 +283,12 @@ def _patterns(gaps: list[NDArray[np.uint8] | None], samples: int, targets: int) 
         yield np.flatnonzero(counts), np.array(columns)
 
 
-def _gram_of_rows(gram: Floats, extended: Floats, rows: Indices) -> Floats:
-    """Return the Gram matrix of some rows, from those or from the others, whichever are fewer."""
-    if 2 * len(rows) <= len(extended):
-        return extended[rows].T @ extended[rows]
-    others = np.delete(extended, rows, axis=0)
-    return gram - others.T @ others
-
-
 def _centred(sums: _Sums, gram: Floats, rows: Indices, columns: Indices) -> NormalEquations:
     """Take the means out of the sums over some rows."""
     count = gram[-1, -1]
     mean_inputs = gram[-1, :-1] / count
     mean_targets = sums.cross[-1, columns] / count
-    # A view where one set has all targets, and the sums are used up.
-    cross = sums.cross[:-1] if len(columns) == sums.cross.shape[1] else sums.cross[:-1, columns]
+    cross = sums.cross[:-1, columns]
     cross -= count * np.outer(mean_inputs, mean_targets)
     return NormalEquations(
         rows,

@@ -91,7 +91,7 @@ def fit_nystroem(
     gamma, lambdas, choose, per_target, centres, seed
         See `kernel_ridge.KernelRidge`; penalties are chosen as in `least_squares.Ridge`.
     threads
-        Cores to use. They change no number.
+        Cores to use; they change numbers by rounding at most.
 
     Returns
     -------

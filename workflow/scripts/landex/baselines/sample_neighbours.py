@@ -48,7 +48,7 @@ class Knn:
     """
 
     neighbours: Sequence[int]
-    weights: str = "uniform"
+    weights: str = "distance"
 
     def fit(self, training: ExampleSource, select: ExampleSource, threads: int = 1) -> Fitted[Model]:
         """Fit to the training part; see `models.Estimator`."""

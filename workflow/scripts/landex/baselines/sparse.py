@@ -54,7 +54,7 @@ class ElasticNet:
     """
 
     lambdas: Sequence[float]
-    l1_ratio: float = 0.5
+    l1_ratio: float = 0.1
     per_target: bool = False
     tolerance: float = 1e-4
 
@@ -68,13 +68,12 @@ class ElasticNet:
         path = _Path.empty(len(lambdas), training)
         equations = normal_equations(training, threads)
         steps: Floats | None = None
-        # The largest set has the say on the steps: they depend little on which samples are missing.
-        for normal in sorted(equations, key=lambda normal: -len(normal.columns)):
-            steps = self._solve(normal, lambdas, steps, path, threads)
-        chosen = best_values(lambdas, self._errors(path, select, threads), self.per_target)
-        samples = np.zeros(len(chosen), np.intp)
+        samples = np.zeros(len(training.features), np.intp)
+        # The largest set, which comes first, has the say on the steps: they depend little on which samples are missing.
         for normal in equations:
             samples[normal.columns] = normal.samples
+            steps = self._solve(normal, lambdas, steps, path, threads)
+        chosen = best_values(lambdas, self._errors(path, select, threads), self.per_target)
         return self._fitted(path, lambdas, chosen, samples, training.features.index)
 
     def _solve(
