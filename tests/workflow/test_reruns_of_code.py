@@ -38,6 +38,7 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "baselines/kernel_ridge": (),
     "baselines/least_squares": ("baseline ols ridge",),
     "baselines/linear_model": ("baseline ols ridge lasso", "predict ols ridge lasso", "blend both"),
+    "baselines/measured_sets": ("baseline ols ridge lasso",),
     "baselines/normal_equations": ("baseline ols ridge lasso",),
     "baselines/nystroem": (),
     "baselines/quadratics": ("baseline lasso",),

@@ -62,7 +62,7 @@ class CarriedSamples:
 
         def target_blocks() -> Iterator[tuple[Block, Mask | None]]:
             for block in training.blocks():
-                if block.measured.all():
+                if block.complete:
                     yield block.targets, None
                 else:
                     yield np.where(block.measured, block.targets, np.float32(0)), block.measured

@@ -94,7 +94,7 @@ def mean_squared_distances(training: ExampleSource, threads: int = 1) -> tuple[F
             inputs = block.inputs.astype(np.float64)
             squares = np.square(inputs)
             factors = -2 * inputs
-            complete = bool(block.measured.all())
+            complete = block.complete
             samples += block.measured.sum(axis=0)
             if complete:
                 squares_of_landmarks += squares.sum(axis=0)

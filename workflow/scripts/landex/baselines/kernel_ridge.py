@@ -13,12 +13,11 @@ from threadpoolctl import threadpool_limits
 from landex.baselines.centred_kernel import CentredKernel
 from landex.baselines.choices import best_values, describe_choice
 from landex.baselines.kernel_model import Floats, KernelModel, gaussian_kernel
+from landex.baselines.measured_sets import Indices, measured_sets
 from landex.baselines.nystroem import fit_nystroem
 from landex.examples import ExampleSource
 from landex.h5ad import Block
 from landex.models import Fitted, Model
-
-Indices = NDArray[np.intp]
 
 _logger = logging.getLogger(__name__)
 
@@ -111,8 +110,6 @@ class KernelRidge:
         self, gamma: float, path: Floats, training: ExampleSource, select: ExampleSource
     ) -> tuple[KernelModel, pd.DataFrame]:
         everything = Profiles.read(training)
-        if len(everything.sets) > 1:
-            _logger.info("targets are measured in %d different sets of samples", len(everything.sets))
         errors = np.zeros((len(path), len(training.features)))
         if len(path) > 1:
             selected = Selected.read(select) if self.choose == "select" else None
@@ -164,18 +161,14 @@ class Profiles:
             first, done = first + len(block.samples), done + len(rows)
             inputs[place], measured[place] = block.inputs[rows], block.measured[np.ix_(rows, columns)]
             targets[place] = np.where(measured[place], block.targets[np.ix_(rows, columns)], 0)
-        return cls(inputs, targets, list(_sets(measured)))
+        return cls(inputs, targets, _sets(measured))
 
 
 def _sets(measured: NDArray[np.bool_]) -> list[tuple[Indices, Indices]]:
-    """Gather targets that are measured in the same samples; those measured in none are left out."""
+    """Return the samples that count and the targets that are measured in just these, for every such set."""
     if measured.all():
         return [(np.arange(measured.shape[0]), np.arange(measured.shape[1]))]
-    columns_of: dict[bytes, list[int]] = {}
-    for column, bits in enumerate(np.packbits(measured, axis=0).T):
-        columns_of.setdefault(bits.tobytes(), []).append(column)
-    sets = [(np.flatnonzero(measured[:, columns[0]]), np.array(columns)) for columns in columns_of.values()]
-    return [(rows, columns) for rows, columns in sets if len(rows)]
+    return measured_sets(np.packbits(measured, axis=0), len(measured))
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
 from threadpoolctl import threadpool_limits
 
+from landex.baselines.measured_sets import Indices, measured_sets
 from landex.examples import ExampleSource
 from landex.threads import prefetched
 
 Floats = NDArray[np.float64]
-Indices = NDArray[np.intp]
 
 _logger = logging.getLogger(__name__)
 
@@ -33,8 +33,6 @@ _COLUMNS = 1024
 _FEW_SAMPLES = 4096
 # float32 products have a relative error near 1e-7; divided by this share of the mean eigenvalue it stays below 1e-4.
 _ILL_CONDITIONED = 1e-3
-# A handful of sets come from platforms; more come from single missing values.
-_MANY_SETS = 32
 
 
 @dataclass(frozen=True)
@@ -113,16 +111,16 @@ class EquationSets:
     times landmarks^2 and its share of landmarks x targets in float64. Targets that are measured nowhere are in none.
     """
 
-    def __init__(self, sums: "_Sums", patterns: list[tuple[Indices, Indices]], inputs: NDArray[np.float32]) -> None:
+    def __init__(self, sums: "_Sums", sets: list[tuple[Indices, Indices]], inputs: NDArray[np.float32]) -> None:
         self._sums = sums
-        self._patterns = patterns
+        self._sets = sets
         self._inputs = inputs
 
     def __len__(self) -> int:
-        return len(self._patterns)
+        return len(self._sets)
 
     def __iter__(self) -> Iterator[NormalEquations]:
-        for rows, columns in self._patterns:
+        for rows, columns in self._sets:
             yield _centred(self._sums, self._gram_of(rows), rows, columns)
 
     def _gram_of(self, rows: Indices) -> Floats:
@@ -156,22 +154,13 @@ def normal_equations(training: ExampleSource, threads: int = 1) -> EquationSets:
     if not few and (gappy or not sums.is_well_conditioned()):
         _logger.info("landmarks are nearly collinear, or targets not always measured: products once more in float64")
         sums = _accumulate(training, np.float64, threads)
-    patterns = [pattern for pattern in _patterns(sums.gaps, samples, len(training.features)) if len(pattern[0])]
-    patterns.sort(key=lambda pattern: -len(pattern[1]))
-    if len(patterns) > _MANY_SETS:
-        _logger.warning(
-            "targets are measured in %d different sets of samples, each fitted by itself: this takes %d times as long; "
-            "leave out the source whose single values are missing, or fill them in",
-            len(patterns),
-            len(patterns),
-        )
     inputs = np.empty((samples if gappy else 0, training.landmarks), np.float32)
     if gappy:
         start = 0
         for block in training.blocks():
             inputs[start : start + len(block.inputs)] = block.inputs
             start += len(block.inputs)
-    return EquationSets(sums, patterns, inputs)
+    return EquationSets(sums, _sets(sums.gaps, samples, len(training.features)), inputs)
 
 
 def is_well_conditioned(gram: Floats) -> bool:
@@ -267,20 +256,13 @@ def _sum_of_squares(values: NDArray[np.floating]) -> Floats:
     return sums
 
 
-def _patterns(gaps: list[NDArray[np.uint8] | None], samples: int, targets: int) -> Iterator[tuple[Indices, Indices]]:
-    """Yield the samples that count and the targets that are measured in just these samples."""
+def _sets(gaps: list[NDArray[np.uint8] | None], samples: int, targets: int) -> list[tuple[Indices, Indices]]:
+    """Return the samples that count and the targets that are measured in just these, for every such set."""
     if all(gap is None for gap in gaps):
-        yield np.arange(samples), np.arange(targets)
-        return
+        return [(np.arange(samples), np.arange(targets))]
     # Bits fill whole bytes: a block that is not the last has _ROWS rows, a multiple of 8.
     full = np.full((_ROWS // 8, targets), 255, np.uint8)
-    bits = np.concatenate([full if gap is None else gap for gap in gaps])
-    targets_of_pattern: dict[bytes, list[int]] = {}
-    for target in range(targets):
-        targets_of_pattern.setdefault(bits[:, target].tobytes(), []).append(target)
-    for pattern, columns in targets_of_pattern.items():
-        counts = np.unpackbits(np.frombuffer(pattern, np.uint8), count=samples)
-        yield np.flatnonzero(counts), np.array(columns)
+    return measured_sets(np.concatenate([full if gap is None else gap for gap in gaps]), samples)
 
 
 def _centred(sums: _Sums, gram: Floats, rows: Indices, columns: Indices) -> NormalEquations:
