@@ -52,6 +52,6 @@ def make_examples() -> MakeExamples:
 @pytest.fixture(scope="session")
 def tensorflow_on_two_threads() -> None:
     """Set TensorFlow's threads and determinism, as a job does, before its first operation in this process."""
-    from landex.trainer import use_threads
+    from landex.networks.devices import DeviceWishes, choose_device
 
-    use_threads(2)
+    choose_device(DeviceWishes("cpu", 1, False), 2)

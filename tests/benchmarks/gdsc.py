@@ -1,15 +1,16 @@
-"""Kernel ridge against ridge on GDSC, split once at random: a figure that others measured too.
+"""Kernel ridge and networks against ridge on GDSC, split once at random: figures that others measured too.
 
 Usage: bin/python tests/benchmarks/gdsc.py [--quick]
 
 The 975 cell lines as they are in the demo file, without quantile normalisation; NumPy's default_rng(0).permutation
 gives 780 to training, 97 to validation and 98 to the test. Inputs are D-GEX's landmarks and targets all other genes, in
 z-scores of the training samples; errors are MAE in these. Settings are the kinds' defaults, which were chosen by
-cross-validation inside the training samples: nothing here is to be tuned by what it prints. `--quick` takes every tenth
-target. The last line is JSON.
+cross-validation inside the training samples, and the presets: nothing here is to be tuned by what it prints. `--quick`
+takes every tenth target and no networks. The last line is JSON.
 """
 
 import argparse
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,13 +22,20 @@ from landex.examples import Examples
 from landex.genes import GeneNames
 from landex.h5ad import open_matrix
 from landex.kinds import KINDS
+from landex.model_entries import network_settings
 from landex.models import load_class, validation_error
+from landex.networks.devices import DeviceWishes, choose_device
+from landex.networks.network import Network
+from landex.networks.settings import NetworkSettings
+from landex.networks.trainer import Trainer
 
 MODELS = {
     "kernel_ridge": ("kernel_ridge", {}),
     "ridge_select": ("ridge", {"choose": "select"}),
     "ridge_leave_one_out": ("ridge", {"choose": "leave_one_out"}),
 }
+# D-GEX's network of one layer, and landex's own.
+NETWORKS = {"dgex": {"hidden": (1000,)}, "deep": {}}
 
 
 def read_parts(step: int) -> list[Examples]:
@@ -51,6 +59,12 @@ def examples_of(inputs: NDArray[np.float32], targets: NDArray[np.float32]) -> Ex
     return Examples(inputs, targets, np.ones(targets.shape, bool), names, features)
 
 
+def train(preset: str, changes: dict[str, Any], training: Examples, select: Examples) -> Network:
+    """Return a preset's network, trained."""
+    settings = network_settings({"kind": "network", "preset": preset, **changes})
+    return Trainer(NetworkSettings.from_mapping(settings), training, select).train().network
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -66,7 +80,12 @@ def main() -> None:
             lambda estimator=estimator, fits=fits: fits.append(estimator.fit(training, select, cores()))
         )
         figures[f"{name}_mae"] = validation_error(fits[0].model, test)
-        print(f"{name}: MAE {figures[f'{name}_mae']:.4f}, fitted in {seconds:.1f} s")
+        print(f"{name}: MAE {figures[f'{name}_mae']:.4f}, fitted in {seconds:.1f} s", flush=True)
+    choose_device(DeviceWishes("auto", 1, False), cores())
+    for preset, changes in ({} if arguments.quick else NETWORKS).items():
+        network = train(preset, changes, training, select)
+        figures[f"{preset}_mae"] = validation_error(network, test)
+        print(f"{preset}: MAE {figures[f'{preset}_mae']:.4f}", flush=True)
     print_figures("gdsc", figures)
 
 

@@ -9,7 +9,6 @@ The last line is JSON.
 """
 
 import argparse
-import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from expression import SAMPLES, TARGETS, Expression
-from measure import cores, in_own_process, print_figures, seconds_of, sgemm_rate
+from measure import cores, forget, in_own_process, print_figures, seconds_of, sgemm_rate
 from numpy.typing import NDArray
 from sklearn.kernel_ridge import KernelRidge as TheirKernelRidge
 from sklearn.linear_model import Lasso, LinearRegression, lasso_path
@@ -55,14 +54,6 @@ class Scale:
     def quick(cls) -> "Scale":
         """Return a tenth of everything."""
         return cls(SAMPLES // 10, 1000, TARGETS // 10, 100, 500)
-
-
-def forget(path: str) -> None:
-    """Take a file out of the system's cache, so that it comes from disk; where there is no such call, it may not."""
-    if hasattr(os, "posix_fadvise"):
-        with Path(path).open("rb") as file:
-            os.fsync(file.fileno())
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def fit_from_disk(path: str, estimator: Estimator) -> Mapping[str, float]:

@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,14 @@ def _with_memory(work: Callable[..., Mapping[str, Any]], arguments: tuple[Any, .
     # Linux counts the peak in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
     return {**found, "memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9}
+
+
+def forget(path: str) -> None:
+    """Take a file out of the system's cache, so that it comes from disk; where there is no such call, it may not."""
+    if hasattr(os, "posix_fadvise"):
+        with Path(path).open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def cores() -> int:

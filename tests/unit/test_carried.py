@@ -1,6 +1,6 @@
 """Carried training samples: weighted sums and means against plain loops, and the way to a file and back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -116,6 +116,9 @@ class _AllMeasured:
     def read(self, rows: NDArray[np.intp], layer: str = "X") -> NDArray[np.generic]:
         values = self._matrix.read(rows)
         return np.ones(values.shape, bool) if layer == "measured" else values
+
+    def blocks(self, rows: NDArray[np.intp], layer: str = "X") -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        return self._matrix.blocks(rows, layer)
 
 
 @pytest.mark.parametrize("gaps", [False, True])

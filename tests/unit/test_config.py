@@ -9,20 +9,18 @@ from typing import Any
 
 import pytest
 import yaml
+from configs import DEFAULT, ROOT, SCHEMA, completed, merged
 from jsonschema import Draft202012Validator
-from snakemake.utils import validate
 
-from landex.config import meaning_problems, model_settings, schema_problems, without_dropped
+from landex.config import meaning_problems, schema_problems, without_dropped
 from landex.geo import series_path
 from landex.inputs import input_problems
 from landex.kinds import KINDS
+from landex.model_entries import model_settings
 from landex.models import load_class
-from landex.networks import NetworkSettings
-from landex.presets import DEFAULT_PRESET, PRESETS
+from landex.networks.presets import DEFAULT_PRESET, PRESETS
+from landex.networks.settings import NetworkSettings
 
-ROOT = Path(__file__).parents[2]
-SCHEMA_FILE = ROOT / "workflow/schemas/config.schema.yaml"
-SCHEMA = yaml.safe_load(SCHEMA_FILE.read_text(encoding="utf-8"))
 SMALL = """
 compendium: {sources: {gdsc: {matrix: resources/demo/gdsc.h5ad}}}
 external: {kidney: {geo: GSE781, platform: GPL96}}
@@ -38,21 +36,6 @@ def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-def merged(one: dict[str, Any], two: dict[str, Any]) -> dict[str, Any]:
-    """Lay one config over another, as Snakemake does with --configfile."""
-    both = dict(one)
-    for key, value in two.items():
-        deeper = isinstance(value, dict) and isinstance(both.get(key), dict)
-        both[key] = merged(both[key], value) if deeper else value
-    return both
-
-
-def completed(config: dict[str, Any]) -> dict[str, Any]:
-    config = without_dropped(config)
-    validate(config, str(SCHEMA_FILE))
-    return config
-
-
 def problems_of(overlay: str) -> list[str]:
     """List the problems of the small config with an overlay, in the order of common.smk."""
     config = merged(yaml.safe_load(SMALL), yaml.safe_load(overlay) or {})
@@ -63,9 +46,8 @@ def problems_of(overlay: str) -> list[str]:
 
 
 def test_the_repositorys_config_has_no_problem() -> None:
-    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    assert schema_problems(config, SCHEMA) == []
-    config = completed(config)
+    assert schema_problems(DEFAULT, SCHEMA) == []
+    config = completed(DEFAULT)
     assert meaning_problems(config) == input_problems(config) == []
 
 
@@ -79,13 +61,16 @@ def test_a_small_config_has_no_problem_and_is_completed_by_defaults() -> None:
     assert config["external"]["kidney"]["values"] == "auto"
     assert config["report"]["baseline"] == "ridge"
     assert config["genes"] == {"landmarks": "resources/genes/landmarks.tsv", "targets": "measured"}
+    assert config["train"] == {
+        "device": "auto", "gpus": 1, "allow_cpu": False, "checkpoint_minutes": 1, "tensorboard": False,
+    }  # fmt: skip
 
 
 BAD = {
     # What the schema says.
     "modles: {}": "modles: unknown key; did you mean models?",
     "split: {fraction: [1]}": "split.fraction: unknown key; did you mean fractions?",
-    "zzz: 1": "zzz: unknown key; known are compendium, external, geo, genes, split, models, report",
+    "zzz: 1": "zzz: unknown key; known are compendium, external, geo, genes, split, models, train, report",
     "models: {deep: {lerning_rate: 0.1}}": "models.deep.lerning_rate: unknown key; did you mean learning_rate?",
     "external: {kidney: {platfrom: GPL96}}": "external.kidney.platfrom: unknown key; did you mean platform?",
     "models: {deep: {epochs: many}}": "models.deep.epochs: 'many' should be a whole number",
@@ -105,7 +90,7 @@ BAD = {
         "sample_lasso, kernel_ridge, blend, network; did you mean network?"
     ),
     "models: {deep: {preset: dgx}}": (
-        "models.deep.preset: 'dgx' is not one of relu_tanh, dgex, deep; did you mean dgex?"
+        "models.deep.preset: 'dgx' is not one of relu_tanh, dgex, taaf, deep; did you mean dgex?"
     ),
     "models: {new: {preset: deep}}": "models.new: the key kind is missing",
     "models: {a b: {kind: ols}}": "models.a b: names are made of letters, digits, _ and - only",
@@ -188,6 +173,95 @@ BAD = {
     "models: {deep: {preset: dgex, warmup: 0.1}}": (
         "models.deep.warmup: has no effect with schedule: decay_on_rise; it goes with cosine"
     ),
+    "models: {deep: {deeper_rate: 3}}": (
+        "models.deep.deeper_rate: has no effect with optimiser: adamw; it goes with sgd"
+    ),
+    "models: {deep: {optimiser: sgd, weight_decay: 0.1}}": (
+        "models.deep.weight_decay: has no effect with optimiser: sgd; it goes with adamw"
+    ),
+    "models: {deep: {huber_delta: 2}}": "models.deep.huber_delta: has no effect with loss: mae; it goes with huber",
+    "models: {deep: {target_scaling: none}}": (
+        "models.deep.target_scaling: has no effect with output: linear; it goes with tanh"
+    ),
+    "models: {deep: {mae_from: 0.5}}": (
+        "models.deep.mae_from: has no effect with loss: mae; it goes with another loss"
+    ),
+    "models: {deep: {skip: ridge, output: taaf}}": (
+        "models.deep.skip: goes with output: linear only, not with taaf"
+    ),
+    "models: {deep: {skip: linear, preset: relu_tanh}}": (
+        "models.deep.skip: goes with output: linear only, not with tanh"
+    ),
+    "models: {deep: {hidden: [500, 300, 500], residual: true}}": (
+        "models.deep.residual: has no effect with hidden: [500, 300, 500]; it goes with two neighbouring layers of one "
+        "width"
+    ),
+    "models: {deep: {hidden: [], dropout: 0.1}}": (
+        "models.deep.dropout: has no effect with hidden: []; it goes with hidden layers"
+    ),
+    "models: {deep: {hidden: [], activation: relu}}": (
+        "models.deep.activation: has no effect with hidden: []; it goes with hidden layers"
+    ),
+    "models: {deep: {hidden: [], normalisation: batch}}": (
+        "models.deep.normalisation: has no effect with hidden: []; it goes with hidden layers"
+    ),
+    # Networks and their training.
+    "models: {deep: {rank: many}}": "models.deep.rank: 'many' should be a whole number or null",
+    "models: {deep: {patience: 0}}": "models.deep.patience: 0 is less than the minimum of 1",
+    "models: {deep: {ema: 1}}": "models.deep.ema: 1 is greater than or equal to the maximum of 1",
+    "models: {deep: {mae_from: 2}}": "models.deep.mae_from: 2 is greater than the maximum of 1",
+    "models: {deep: {residual: 1}}": "models.deep.residual: 1 should be a boolean",
+    "models: {deep: {ensemble: 0}}": "models.deep.ensemble: 0 is less than the minimum of 1",
+    "models: {deep: {target_jobs: 1.5}}": "models.deep.target_jobs: 1.5 should be a whole number",
+    "models: {ridge: {ensemble: 2}}": "models.ridge.ensemble: a model of kind ridge has no such setting",
+    "train: {gpus: 0}": "train.gpus: 0 is less than the minimum of 1",
+    "train: {device: tpu}": "train.device: 'tpu' is not one of auto, gpu, cpu; did you mean gpu?",
+    "train: {checkpoint_minutes: -1}": "train.checkpoint_minutes: -1 is less than the minimum of 0",
+    "train: {epochs: 3}": (
+        "train.epochs: unknown key; known are device, gpus, allow_cpu, checkpoint_minutes, tensorboard"
+    ),
+    # Grids.
+    "models: {g: {kind: network, grid: {droput: [0.1]}}}": "models.g.grid.droput: unknown key; did you mean dropout?",
+    "models: {g: {kind: network, grid: {dropout: [0.1, 1.5]}}}": (
+        "models.g.grid.dropout.1: 1.5 is greater than or equal to the maximum of 1"
+    ),
+    "models: {g: {kind: network, grid: {hidden: [[5, big]]}}}": (
+        "models.g.grid.hidden.0.1: 'big' should be a whole number"
+    ),
+    "models: {g: {kind: network, grid: {hidden: [100, 200]}}}": None,
+    "models: {g: {kind: network, grid: {dropout: 0.1}}}": "models.g.grid.dropout: 0.1 should be a list",
+    "models: {g: {kind: network, grid: {dropout: [0, 0.0]}}}": (
+        "models.g.grid.dropout: [0, 0.0] names something twice"
+    ),
+    "models: {g: {kind: network, grid: {dropout: []}}}": "models.g.grid.dropout: [] should be non-empty",
+    "models: {g: {kind: network, grid: {}}}": "models.g.grid: {} should be non-empty",
+    "models: {g: {kind: network, grid: {kind: [network]}}}": None,
+    "models: {g: {kind: ols, grid: {dropout: [0.1]}}}": "models.g.grid: a model of kind ols has no such setting",
+    "models: {g: {kind: network, dropout: 0, grid: {dropout: [0, 0.1]}}}": (
+        "models.g.grid.dropout: is a setting of models.g too; say it in one of the two places"
+    ),
+    "models: {g: {kind: network, grid: {optimiser: [sgd, adamw], momentum: [0.5, 0.9]}}}": (
+        "models.g.grid.momentum: has no effect with optimiser: adamw; it goes with sgd"
+    ),
+    "models: {g: {kind: network, momentum: 0.5, grid: {dropout: [0, 0.1]}}}": (
+        "models.g.momentum: has no effect with optimiser: adamw; it goes with sgd"
+    ),
+    "models: {g: {kind: network, grid: {epochs: [2]}}, g-2: {kind: ols}}": (
+        "models.g-2: makes the model g-2, as models.g does; rename one of the two"
+    ),
+    "models: {g-1: {kind: network, grid: {seed: [2]}}, g: {kind: network, grid: {epochs: [1], seed: [2]}}}": (
+        "models.g: makes the model g-1-2, as models.g-1 does; rename one of the two"
+    ),
+    "models: {g: {kind: network, grid: {dropout: [0.25, 0]}}, b: {kind: blend, members: [g, ridge]}}": (
+        "models.b.members: g is a grid; name one of its models, such as g-0p25"
+    ),
+    "models: {g: {kind: network, grid: {dropout: [0.25]}}, b: {kind: blend, members: [g-0.25, ridge]}}": None,
+    "models: {g: {kind: network, grid: {dropout: [0.25]}}, b: {kind: blend, members: [g-25, ridge]}}": (
+        "models.b.members: there is no model g-25; did you mean g-0p25?"
+    ),
+    "{models: {ridge: null, g: {kind: network, grid: {epochs: [2, 3]}}}, report: {baseline: g}}": (
+        "report.baseline: g is a grid; name one of its models, such as g-2"
+    ),
     "models: {deep: {choose: select}}": "models.deep.choose: a model of kind network has no such setting",
     "split: {by: series}": (
         "split.by: series needs at least 4 series or groups, and the sources make 1; add sources or say by: sample"
@@ -205,6 +279,33 @@ def test_a_bad_config_is_one_clear_line(overlay: str, line: str | None) -> None:
         assert all(problem.startswith(section) and "\n" not in problem for problem in problems)
     else:
         assert problems == [line]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "optimiser: sgd, momentum: 0.5, deeper_rate: 3",
+        "loss: huber, huber_delta: 0.5, mae_from: 0.8",
+        "output: tanh, target_scaling: none, skip: none",
+        "skip: ridge, rank: 64",
+        "hidden: [8, 16, 16], residual: true, normalisation: batch",
+        "hidden: [8, 16], residual: false",
+        "hidden: [], dropout: 0, normalisation: none",
+        "mae_from: 1, patience: null, rank: null",
+        "grid: {hidden: [[8], [8, 8]], dropout: [0, 0.5]}, ensemble: 2",
+        "grid: {preset: [deep, dgex], rank: [null, 8], residual: [false]}",
+        "ensemble: 3, target_jobs: 2, seed: 5, precision: mixed_bfloat16, ema: 0.999, input_noise: 0.1",
+    ],
+)
+def test_settings_that_go_together_are_no_problem(settings: str) -> None:
+    assert problems_of(f"models: {{deep: {{{settings}}}}}") == []
+
+
+def test_the_cell_of_a_grid_serves_as_baseline_and_in_a_blend() -> None:
+    assert problems_of(
+        "{models: {g: {kind: network, grid: {dropout: [0, 0.1]}}, b: {kind: blend, members: [g-0, g-0p1]}},"
+        " report: {baseline: g-0p1}}"
+    ) == []  # fmt: skip
 
 
 def test_every_mistake_of_a_config_is_listed() -> None:
@@ -296,13 +397,15 @@ def test_defaults_of_the_schema_pass_it() -> None:
 def test_presets_have_exactly_the_settings_of_networks_and_the_schema_knows_all() -> None:
     fields = {field.name for field in dataclasses.fields(NetworkSettings)}
     model = SCHEMA["$defs"]["model"]["properties"]
+    # How many networks make a model is no setting of one.
+    of_models = {"ensemble", "target_jobs"}
     of_baselines = {key for kind in KINDS.values() for key in kind.defaults}
-    assert fields | of_baselines | {"kind", "preset"} == model.keys()
+    assert fields | of_models | of_baselines | {"kind", "preset", "grid"} == model.keys()
     assert list(KINDS) == model["kind"]["enum"]
     assert list(PRESETS) == model["preset"]["enum"]
     validator = Draft202012Validator(SCHEMA["$defs"]["model"])
     for name, preset in PRESETS.items():
-        assert preset.keys() == fields, name
+        assert preset.keys() == fields | of_models, name
         assert list(validator.iter_errors({"kind": "network", **preset})) == [], name
 
 
@@ -319,9 +422,10 @@ def test_the_defaults_of_a_baseline_are_settings_that_its_estimator_takes_and_th
 
 
 def test_a_whole_number_with_a_point_is_a_whole_number() -> None:
-    found = model_settings({"kind": "network", "hidden": [8.0], "epochs": 2.0, "dropout": 0})
-    assert [type(value) for value in (*found["hidden"], found["epochs"], found["batch"])] == [int] * 3
+    found = model_settings({"kind": "network", "hidden": [8.0], "epochs": 2.0, "rank": 4.0, "dropout": 0})
+    assert [type(value) for value in (*found["hidden"], found["epochs"], found["rank"], found["batch"])] == [int] * 4
     assert found["dropout"] == 0
+    assert found["patience"] is None
 
 
 def test_series_from_a_column_may_make_groups_enough() -> None:

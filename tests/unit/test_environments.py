@@ -1,4 +1,4 @@
-"""requirements.lock, pyproject.toml and the conda environments of the rules say the same."""
+"""The two locks, pyproject.toml and the conda environments of the rules say the same."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAME_OF_IMPORT = {"GEOparse": "geoparse", "sklearn": "scikit-learn", "markupsafe
 
 @dataclass(frozen=True)
 class Locked:
-    """One entry of requirements.lock."""
+    """One entry of a lock."""
 
     requirement: Requirement
     hashes: tuple[str, ...]
@@ -42,21 +42,24 @@ class Locked:
         return specifier.version
 
 
-def read_lock() -> list[Locked]:
-    text = (PROJECT / "requirements.lock").read_text()
+def read_lock(name: str) -> list[Locked]:
+    text = (PROJECT / name).read_text()
     entries = re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ").splitlines()
     return [
         Locked(Requirement(entry.split(" --hash=")[0]), tuple(re.findall(r"--hash=(\S+)", entry))) for entry in entries
     ]
 
 
-LOCK = read_lock()
+LOCKS = {name: read_lock(name) for name in ("requirements.lock", "requirements-gpu.lock")}
+# What each lock holds besides the project's own requirements, and the platforms that it is for.
+EXTRA = {"requirements.lock": "cpu", "requirements-gpu.lock": "gpu"}
+FOR = [("requirements.lock", LINUX), ("requirements.lock", MAC), ("requirements-gpu.lock", LINUX)]
 
 
-def locked_versions(python: str, platform: dict[str, str]) -> dict[str, str]:
-    """Version of each package that requirements.lock installs on a platform."""
+def locked_versions(python: str, platform: dict[str, str], lock: str = "requirements.lock") -> dict[str, str]:
+    """Version of each package that a lock installs on a platform."""
     here = {**platform, "python_version": python, "python_full_version": f"{python}.4"}
-    wanted = [entry for entry in LOCK if not entry.requirement.marker or entry.requirement.marker.evaluate(here)]
+    wanted = [entry for entry in LOCKS[lock] if not entry.requirement.marker or entry.requirement.marker.evaluate(here)]
     versions = {str(canonicalize_name(entry.requirement.name)): entry.version for entry in wanted}
     assert len(versions) == len(wanted), "a package is locked twice"
     return versions
@@ -123,26 +126,45 @@ def pins(environment: Path) -> dict[str, str]:
     return dict(line.split("=") for line in yaml.safe_load(environment.read_text())["dependencies"])
 
 
-def test_lock_pins_every_requirement_with_hashes_and_no_address() -> None:
-    assert len(LOCK) > 100
-    for entry in LOCK:
+@pytest.mark.parametrize("lock", LOCKS)
+def test_lock_pins_every_requirement_with_hashes_and_no_address(lock: str) -> None:
+    assert len(LOCKS[lock]) > 100
+    for entry in LOCKS[lock]:
         assert [specifier.operator for specifier in entry.requirement.specifier] == ["=="], entry.requirement
         assert entry.hashes, f"{entry.requirement} has no hash"
         assert all(re.fullmatch("sha256:[0-9a-f]{64}", digest) for digest in entry.hashes), entry.requirement
-    assert "://" not in (PROJECT / "requirements.lock").read_text()
+    assert "://" not in (PROJECT / lock).read_text()
 
 
-@pytest.mark.parametrize("platform", [LINUX, MAC], ids=["linux", "mac"])
+@pytest.mark.parametrize(("lock", "platform"), FOR, ids=["linux", "mac", "linux-gpu"])
 @pytest.mark.parametrize("python", PYTHONS)
-def test_lock_satisfies_the_project_and_its_development_group(python: str, platform: dict[str, str]) -> None:
-    locked = locked_versions(python, platform)
-    asked = PYPROJECT["project"]["dependencies"] + PYPROJECT["dependency-groups"]["dev"]
-    for requirement in map(Requirement, asked):
-        if requirement.marker and not requirement.marker.evaluate({**platform, "python_version": python}):
-            continue
+def test_lock_satisfies_the_project_and_its_development_group(python: str, lock: str, platform: dict[str, str]) -> None:
+    locked = locked_versions(python, platform, lock)
+    project = PYPROJECT["project"]
+    extra = project["optional-dependencies"][EXTRA[lock]]
+    wanted = [
+        requirement
+        for requirement in map(Requirement, project["dependencies"] + extra + PYPROJECT["dependency-groups"]["dev"])
+        if not requirement.marker or requirement.marker.evaluate({**platform, "python_version": python})
+    ]
+    assert any(requirement.name.startswith("tensorflow") for requirement in wanted)
+    for requirement in wanted:
         name = canonicalize_name(requirement.name)
-        assert name in locked, f"{requirement} is not in requirements.lock"
+        assert name in locked, f"{requirement} is not in {lock}"
         assert requirement.specifier.contains(locked[name]), f"{requirement}, but {locked[name]} is locked"
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_locks_differ_in_the_build_of_tensorflow_and_cuda_alone(python: str) -> None:
+    without = locked_versions(python, LINUX, "requirements.lock")
+    with_cuda = locked_versions(python, LINUX, "requirements-gpu.lock")
+    cuda = {name for name in with_cuda if name.startswith("nvidia-")}
+    assert {"nvidia-cublas-cu12", "nvidia-cudnn-cu12", "nvidia-nccl-cu12"} <= cuda
+    # Both builds install the package `tensorflow`, and one would overwrite the other.
+    as_named_without = {**with_cuda, "tensorflow-cpu": with_cuda["tensorflow"]}
+    del as_named_without["tensorflow"]
+    assert without == {name: version for name, version in as_named_without.items() if name not in cuda}
+    assert "tensorflow-cpu" not in with_cuda
 
 
 def test_launchers_take_the_pythons_that_the_project_asks_for() -> None:

@@ -235,7 +235,7 @@ def test_a_cache_that_cannot_be_written_costs_time_only(cached: tuple[Path, Path
 
 def test_a_huge_file_is_known_by_its_state(cached: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     path, cache = cached
-    monkeypatch.setattr("landex.fingerprint._CONTENT_LIMIT", 5)
+    monkeypatch.setattr("landex.files._CONTENT_LIMIT", 5)
     before = FileFingerprints(cache)(path)
     assert FileFingerprints(cache)(path) == before
     os.utime(path, ns=(5, 5))

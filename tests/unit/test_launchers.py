@@ -1,7 +1,8 @@
 """The launchers in bin/: they make .venv once, repair it, and hand their arguments on.
 
-Every test has a project of its own with a copy of bin/, a small requirements.lock, an empty HOME and a PATH that
-holds a few POSIX tools, this Python and what the test adds. A stand-in for uv takes the place of minutes of installing.
+Every test has a project of its own with a copy of bin/, two small locks, an empty HOME and a PATH that holds a few
+POSIX tools, this Python and what the test adds. A stand-in for uv takes the place of minutes of installing, one for
+uname the place of this machine, and a file that is not there the place of an NVIDIA driver.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -37,6 +39,11 @@ esac
 
 
 MAKING = "landex: making .venv (once, about 3 minutes) ...\n"
+MAKING_WITH_CUDA = "landex: making .venv with CUDA: {} (once, 7 GB, about 5 minutes) ...\n"
+MAKING_WITHOUT_CUDA = "landex: making .venv without CUDA: {} (once, about 3 minutes) ...\n"
+DRIVER_IS_THERE = "there is an NVIDIA driver, and LANDEX_GPU is not 0"
+DRIVER_OF_THIS_MACHINE = "landex_driver=/proc/driver/nvidia/version"
+CUDA, NO_CUDA = "requirements-gpu.lock", "requirements.lock"
 
 
 class Called(NamedTuple):
@@ -59,11 +66,17 @@ class Project:
         self.root = folder / "a project"
         self.path = folder / "path"
         self.calls = folder / "uv calls"
+        self.driver = folder / "driver"
         home = folder / "home"
         for made in (self.root, self.path, home):
             made.mkdir()
         shutil.copytree(LAUNCHERS, self.root / "bin")
+        sourced = self.root / "bin" / ".environment.sh"
+        text = sourced.read_text()
+        assert DRIVER_OF_THIS_MACHINE in text
+        sourced.write_text(text.replace(DRIVER_OF_THIS_MACHINE, f"landex_driver='{self.driver}'"))
         self.require(requirements)
+        self.be_a("Linux x86_64")
         for tool in TOOLS:
             found = shutil.which(tool)
             assert found, f"this machine has no {tool}"
@@ -72,7 +85,17 @@ class Project:
         self.environment = {"HOME": str(home), "PATH": str(self.path), "PIP_CONFIG_FILE": os.devnull}
 
     def require(self, requirements: str) -> None:
-        (self.root / "requirements.lock").write_text(requirements)
+        (self.root / NO_CUDA).write_text(requirements)
+        (self.root / CUDA).write_text(f"{requirements}# and CUDA\n")
+
+    def be_a(self, machine: str) -> None:
+        """Say what uname says on a machine."""
+        write_script(self.path / "uname", f"#!/bin/sh\necho {machine}\n")
+
+    def ask(self, gpu: str | None) -> None:
+        """Set LANDEX_GPU, or unset it."""
+        self.environment.pop("LANDEX_GPU", None)
+        self.environment |= {} if gpu is None else {"LANDEX_GPU": gpu}
 
     def use_python(self, name: str, python: Path | str) -> None:
         """Puts a Python on the PATH: the real one, or a shell script that stands in for one."""
@@ -106,9 +129,10 @@ class Project:
         calls = self.calls.read_text().splitlines() if self.calls.exists() else []
         return sum(call.startswith("pip install") for call in calls)
 
-    def is_whole(self) -> bool:
-        stamp = self.root / ".venv" / "requirements.lock"
-        return stamp.exists() and stamp.read_bytes() == (self.root / "requirements.lock").read_bytes()
+    def is_whole(self, lock: str = NO_CUDA) -> bool:
+        """Whether .venv is made of this lock and no other."""
+        stamps = list((self.root / ".venv").glob("*.lock"))
+        return [stamp.name for stamp in stamps] == [lock] and stamps[0].read_bytes() == (self.root / lock).read_bytes()
 
 
 def write_script(path: Path, text: str) -> None:
@@ -442,3 +466,215 @@ def test_other_failure_quotes_the_last_error(tmp_path: Path) -> None:
         "landex: the installation failed: ERROR: No matching distribution found for absent==1.0 "
         f"(see {project.root}/.venv.log)"
     )
+
+
+@pytest.mark.parametrize(
+    ("gpu", "driver", "machine", "lock", "said"),
+    [
+        (None, False, "Linux x86_64", NO_CUDA, MAKING),
+        ("", False, "Linux x86_64", NO_CUDA, MAKING),
+        (None, True, "Linux x86_64", CUDA, MAKING_WITH_CUDA.format(DRIVER_IS_THERE)),
+        (None, True, "Linux aarch64", NO_CUDA, MAKING),
+        ("1", False, "Linux x86_64", CUDA, MAKING_WITH_CUDA.format("LANDEX_GPU=1 asks for it")),
+        ("0", True, "Linux x86_64", NO_CUDA, MAKING_WITHOUT_CUDA.format("LANDEX_GPU=0 refuses it")),
+    ],
+)
+def test_cuda_is_installed_where_there_is_a_driver_or_it_is_asked_for(
+    project: Project, gpu: str | None, driver: bool, machine: str, lock: str, said: str
+) -> None:
+    project.ask(gpu)
+    project.be_a(machine)
+    if driver:
+        project.driver.touch()
+    assert project.call("-c", "print(1)") == (0, "1\n", said)
+    assert project.is_whole(lock)
+    assert project.call("-c", "print(1)") == (0, "1\n", "")
+
+
+@pytest.mark.parametrize(("runs", "lock"), [(True, CUDA), (False, NO_CUDA)])
+def test_driver_that_only_its_tool_shows_counts_where_the_tool_runs(project: Project, runs: bool, lock: str) -> None:
+    write_script(project.path / "nvidia-smi", f"#!/bin/sh\necho a table\nexit {0 if runs else 9}\n")
+    assert project.call("-c", "print(1)")[:2] == (0, "1\n")
+    assert project.is_whole(lock)
+
+
+@pytest.mark.parametrize("value", ["yes", "2", "01", "cuda", " "])
+def test_landex_gpu_of_no_meaning_is_said_in_one_line(project: Project, value: str) -> None:
+    project.ask(value)
+    assert failure_line(project) == (
+        f"landex: LANDEX_GPU={value} has no meaning; set it to 1 (with CUDA) or 0 (without), or unset it"
+    )
+
+
+@pytest.mark.parametrize("machine", ["Darwin arm64", "Linux aarch64"])
+def test_cuda_where_tensorflow_has_none_is_refused_in_one_line(project: Project, machine: str) -> None:
+    project.ask("1")
+    project.be_a(machine)
+    assert failure_line(project) == (
+        "landex: LANDEX_GPU=1 asks for CUDA, and TensorFlow has it on Linux x86_64 alone; unset it"
+    )
+
+
+def test_venv_with_cuda_serves_a_machine_without_driver_that_asks_for_nothing(project: Project) -> None:
+    project.ask("1")
+    project.call("-c", "")
+    project.ask(None)
+    assert project.call("-c", "print(1)") == (0, "1\n", "")
+    assert project.is_whole(CUDA)
+
+
+def test_venv_that_had_cuda_is_made_anew_with_it_after_a_change_of_the_locks(project: Project) -> None:
+    project.ask("1")
+    project.call("-c", "")
+    project.ask(None)
+    project.require("# something else\n")
+    assert project.call("-c", "").errors == MAKING_WITH_CUDA.format("it had CUDA before, and LANDEX_GPU is not 0")
+    assert project.is_whole(CUDA)
+
+
+def test_venv_without_cuda_gives_way_on_a_machine_with_driver_and_comes_back_on_refusal(project: Project) -> None:
+    project.call("-c", "")
+    project.driver.touch()
+    assert project.call("-c", "print(1)") == (0, "1\n", MAKING_WITH_CUDA.format(DRIVER_IS_THERE))
+    assert project.is_whole(CUDA)
+    project.ask("0")
+    assert project.call("-c", "print(1)") == (0, "1\n", MAKING_WITHOUT_CUDA.format("LANDEX_GPU=0 refuses it"))
+    assert project.is_whole(NO_CUDA)
+    assert project.installations() == 3
+    assert not (project.root / ".venv.former").exists()
+
+
+CALL_ANOTHER = "import subprocess, sys; sys.exit(subprocess.call([sys.argv[1], '-c', 'print(2)']))"
+
+
+@pytest.mark.parametrize("gpu", [None, "1"])
+def test_job_of_a_launcher_leaves_the_venv_that_it_runs_from_alone(project: Project, gpu: str | None) -> None:
+    project.call("-c", "")
+    launched = (
+        f"import os; open({str(project.driver)!r}, 'w').close(); os.environ.update({{'LANDEX_GPU': {gpu or ''!r}}})"
+    )
+    called = project.call("-c", f"{launched}; {CALL_ANOTHER}", str(project.root / "bin" / "python"))
+    assert called == (0, "2\n", "")
+    assert project.is_whole(NO_CUDA)
+
+
+def test_job_of_another_projects_launcher_is_not_held_back(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Project(tmp_path / "other")
+    other.use_uv()
+    project.call("-c", "")
+    project.driver.touch()
+    assert other.call("-c", CALL_ANOTHER, str(project.root / "bin" / "python")).output == "2\n"
+    assert project.is_whole(CUDA)
+
+
+@pytest.mark.parametrize("gpu", [None, "1"])
+def test_venv_of_a_running_workflow_is_not_exchanged_from_another_node(project: Project, gpu: str | None) -> None:
+    project.call("-c", "")
+    held = project.root / ".snakemake" / "locks" / "0.input.lock"
+    held.parent.mkdir(parents=True)
+    held.touch()
+    project.driver.touch()
+    project.ask(gpu)
+    stays = "landex: .venv stays as it is: a workflow runs here, or was killed and waits for snakemake --unlock\n"
+    assert project.call("-c", "print(1)") == (0, "1\n", stays)
+    assert project.is_whole(NO_CUDA)
+    held.unlink()
+    project.call("-c", "")
+    assert project.is_whole(CUDA)
+
+
+def test_caller_without_the_variable_takes_what_another_makes_with_cuda(project: Project, tmp_path: Path) -> None:
+    project.use_uv(install=f': >"{tmp_path}/started"; sleep 1')
+    project.ask("1")
+    first = project.start("-c", "print(1)")
+    wait_for(tmp_path / "started")
+    project.ask(None)
+    assert project.call("-c", "print(2)").output == "2\n"
+    assert first.communicate()[0] == "1\n"
+    assert project.installations() == 1
+    assert project.is_whole(CUDA)
+
+
+def test_failed_exchange_gives_the_former_venv_back(project: Project) -> None:
+    project.call("-c", "")
+    (project.root / ".venv" / "former").touch()
+    project.driver.touch()
+    project.use_python("python3", PYTHON_WITHOUT_VENV)
+    project.use_uv(install="echo 'error sending request for url' >&2; exit 1")
+    code, output, errors = project.call("-c", "print(1)")
+    assert (code, output) == (1, "")
+    assert errors.splitlines()[1:] == [
+        "landex: the package index is out of reach; check network, proxy and pip's settings, and call again "
+        f"(see {project.root}/.venv.log)",
+        "landex: .venv is what it was before, without CUDA; LANDEX_GPU=0 keeps it so",
+    ]
+    project.ask("0")
+    assert project.call("-c", "print(1)") == (0, "1\n", "")
+    assert (project.root / ".venv" / "former").exists()
+
+
+def test_interrupted_exchange_gives_the_former_venv_back(project: Project, tmp_path: Path) -> None:
+    project.ask("1")
+    project.call("-c", "")
+    project.ask("0")
+    project.use_uv(install=f': >"{tmp_path}/started"; exec sleep 50')
+    started = project.start("-c", "")
+    wait_for(tmp_path / "started")
+    started.send_signal(signal.SIGTERM)
+    assert started.communicate(timeout=10)[1].splitlines()[1:] == [
+        "landex: stopped; the next call makes .venv anew",
+        "landex: .venv is what it was before, with CUDA; unset LANDEX_GPU to keep it so",
+    ]
+    assert started.returncode == 143
+    project.ask(None)
+    assert project.call("-c", "print(1)") == (0, "1\n", "")
+    assert project.is_whole(CUDA)
+
+
+def test_exchange_whose_launcher_was_killed_is_undone_by_the_next_call(project: Project, tmp_path: Path) -> None:
+    project.call("-c", "")
+    project.ask("1")
+    project.use_uv(install=f': >"{tmp_path}/started"; sleep 1')
+    killed = project.start("-c", "")
+    wait_for(tmp_path / "started")
+    killed.kill()
+    killed.communicate()
+    project.ask(None)
+    assert project.call("-c", "print(1)")[:2] == (0, "1\n")
+    assert project.installations() == 2
+    assert project.is_whole(NO_CUDA)
+
+
+def test_venv_of_a_project_that_cannot_be_written_is_used_as_it_is() -> None:
+    root = os.geteuid() == 0
+    # Root may write everywhere: somebody else has to call then, who sees neither pytest's folders nor root's Python.
+    someone = {"user": 65534, "group": 65534} if root else {}
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        project = Project(Path(folder))
+        project.use_uv()
+        project.call("-c", "")
+        python = project.root / ".venv" / "bin" / "python"
+        python.unlink()
+        write_script(python, "#!/bin/sh\necho ran\n")
+        project.driver.touch()
+        project.root.chmod(0o555)
+
+        def call() -> Called:
+            command = project.root / "bin" / "python"
+            done = subprocess.run([command], env=project.environment, capture_output=True, text=True, **someone)
+            return Called(done.returncode, done.stdout, done.stderr)
+
+        assert call() == (0, "ran\n", "")
+        project.ask("1")
+        assert call() == (1, "", f"landex: {project.root} cannot be written, and .venv is made there\n")
+        project.root.chmod(0o755)
+
+
+def test_failure_with_cuda_names_its_lock_and_its_size(project: Project) -> None:
+    project.ask("1")
+    project.use_uv(install="echo 'Hash mismatch for tensorflow' >&2; exit 1")
+    assert "has not the hash that requirements-gpu.lock gives" in project.call("-c", "").errors
+    project.use_uv(install="echo 'No space left on device' >&2; exit 1")
+    assert "the disk is full and .venv takes 7 GB" in project.call("-c", "").errors

@@ -251,6 +251,33 @@ def test_static_figures_are_small_repeatable_and_one_a_cohort(large_run: Run, tm
     assert found == {path.name: path.read_bytes() for path in (tmp_path / "twice").iterdir()}
 
 
+def test_every_piece_of_a_model_has_its_learning_curves_in_one_colour(run: Run, page: Page) -> None:
+    assert run.histories["dgex"]["piece"].unique().tolist() == ["1.1", "1.2", "1.10"]
+    traces = figures.learning_figure(run.histories["dgex"], None).data
+    assert [len(trace.x) for trace in traces] == [12, 12, 10] * 2
+    assert [trace.showlegend for trace in traces] == [True, False, False] * 2
+    assert [len({trace.line.color for trace in half}) for half in (traces[:3], traces[3:])] == [1, 1]
+    assert len({trace.line.color for trace in traces}) == 2
+    drawn = page_figures(run)
+    assert [len(drawn[f"learning-{network}"]["data"]) for network in ("dgex", "deep")] == [6, 2]
+    assert "shapes" not in drawn["learning-dgex"]["layout"]
+    assert len(drawn["learning-deep"]["layout"]["shapes"]) == 1
+    captions = {attributes.get("id"): str(attributes.get("aria-label")) for _, attributes in page.tags}
+    assert captions["learning-dgex"].endswith("in z-scores; a pair of curves for each of its 3 networks")
+    assert "networks" not in captions["learning-deep"]
+    assert "12 at most, 3 networks; no better for 3 epochs" in page.text
+
+
+def test_settings_are_shown_as_a_config_writes_them() -> None:
+    assert [_setting(value) for value in (None, True, [8, 16], 0.25, "dgex")] == [
+        "null",
+        "true",
+        "8, 16",
+        "0.25",
+        "dgex",
+    ]
+
+
 def test_the_page_of_five_models_and_5300_targets_stays_below_9_mb(large_run: Run, tmp_path: Path) -> None:
     assert len(rendered(large_run, tmp_path).encode()) < 9_000_000
 

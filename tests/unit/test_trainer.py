@@ -1,7 +1,9 @@
 """Training: the paper's update step by step, and what every training has to keep."""
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,34 +12,28 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from network_settings import LINEAR, mapping_of, settings_of
 from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression
+from tensorflow.core.util.event_pb2 import Event
 
+from landex.baselines.least_squares import Ridge
 from landex.errors import UserError
-from landex.examples import Examples
+from landex.examples import Examples, open_parts
 from landex.h5ad import write_matrix
 from landex.kinds import KINDS
 from landex.models import open_model, validation_error
-from landex.networks import NetworkSettings
-from landex.presets import PRESETS
-from landex.trainer import Trained, Trainer, learning_rates, loss_function
-from landex.training import fit_network
+from landex.networks.devices import Execution
+from landex.networks.fit import fit_network, part_of
+from landex.networks.pools import Pool
+from landex.networks.presets import PRESETS
+from landex.networks.settings import NetworkSettings
+from landex.networks.trainer import Trained, Trainer
 
 pytestmark = pytest.mark.usefixtures("tensorflow_on_two_threads")
 
 MakeExamples = Callable[..., Examples]
 Floats = NDArray[np.float64]
-
-LINEAR = {
-    "hidden": [], "activation": "tanh", "normalisation": "none", "dropout": 0.0, "output": "linear", "loss": "mse",
-    "optimiser": "sgd", "learning_rate": 0.05, "momentum": 0.0, "weight_decay": 0.0, "deeper_rate": 1.0,
-    "schedule": "constant", "warmup": 0.0, "batch": 50, "epochs": 1, "initialisation": "glorot", "keep": "last",
-    "monitored": 50, "seed": 1,
-}  # fmt: skip
-
-
-def settings_of(preset: dict[str, Any] | str, **changes: Any) -> NetworkSettings:
-    return NetworkSettings.from_mapping({**(PRESETS[preset] if isinstance(preset, str) else preset), **changes})
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +83,8 @@ def test_dgex_takes_the_steps_worked_out_by_hand(make_examples: MakeExamples) ->
     trainer.network.set_weights(start)
     by_hand = DgexByHand(start)
     for rate, rows in ((0.05, [3, 1, 7, 0]), (0.05, [2, 11, 5, 8]), (0.045, [4, 6, 9, 10])):
-        loss = float(trainer.step(tf.constant(rows), tf.constant(rate)))
+        pool = Pool(tf.constant(inputs), tf.constant(targets), None, np.array(rows, np.int32))
+        loss = trainer.steps.take(pool, 0, np.float32([rate]), 0) / len(rows)
         expected = by_hand.step(inputs[rows].astype(np.float64), targets[rows].astype(np.float64), rate)
         assert loss == pytest.approx(expected, rel=1e-5)
         for found, wanted in zip(trainer.network.get_weights(), by_hand.weights, strict=True):
@@ -101,29 +98,17 @@ def test_the_whole_training_of_dgex_is_those_steps_in_shuffled_batches(make_exam
     # The last batch of an epoch is smaller: 4, 4 and 2.
     settings = settings_of("dgex", hidden=[3], dropout=0.0, batch=4, epochs=3, learning_rate=0.02, keep="last")
     trainer = Trainer(settings, examples, examples)
-    by_hand, order = DgexByHand(trainer.network.get_weights()), np.random.default_rng(settings.seed)
+    by_hand = DgexByHand(trainer.network.get_weights())
     trained = trainer.train()
     for epoch in range(3):
-        rows, losses = order.permutation(10), []
+        rows, losses = np.random.default_rng([settings.seed, epoch + 1]).permutation(10), []
         for start in range(0, 10, 4):
             batch = rows[start : start + 4]
-            rate = trained.history[epoch].learning_rate
+            rate = trained.course.history[epoch].learning_rate
             losses.append(by_hand.step(inputs[batch].astype(float), targets[batch].astype(float), rate) * len(batch))
-        assert trained.history[epoch].training_loss == pytest.approx(sum(losses) / 10, rel=1e-5)
-    for found, wanted in zip(trained.model.weights, by_hand.weights, strict=True):
+        assert trained.course.history[epoch].training_loss == pytest.approx(sum(losses) / 10, rel=1e-5)
+    for found, wanted in zip(trained.network.arrays.values(), by_hand.weights, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("loss", "expected"),
-    # Differences of the measured values: 1, -2 | 3, (8).
-    [("mse", (1 + 4 + 9) / 3), ("mae", (1 + 2 + 3) / 3), ("summed_squares", (1 + 4 + 9) / 2)],
-)
-def test_losses_by_hand(loss: str, expected: float) -> None:
-    truth = tf.constant([[1.0, 0.0], [5.0, 8.0]])
-    prediction = tf.constant([[0.0, 2.0], [2.0, 0.0]])
-    measured = tf.constant([[1.0, 1.0], [1.0, 0.0]])
-    assert float(loss_function(loss)(truth, prediction, measured)) == pytest.approx(expected)
 
 
 def follow_decay_rule(history: list[Any], rate: float) -> list[float]:
@@ -141,47 +126,9 @@ def follow_decay_rule(history: list[Any], rate: float) -> list[float]:
 def test_the_rate_decays_when_the_monitored_error_rises(data: tuple[Examples, Examples]) -> None:
     settings = settings_of("dgex", hidden=[5], batch=10, epochs=30, learning_rate=0.05, monitored=20)
     trained = Trainer(settings, *data).train()
-    rates = [row.learning_rate for row in trained.history]
-    assert rates == pytest.approx(follow_decay_rule(trained.history, 0.05), rel=1e-6)
+    rates = [row.learning_rate for row in trained.course.history]
+    assert rates == pytest.approx(follow_decay_rule(trained.course.history, 0.05), rel=1e-6)
     assert rates[-1] < 0.9 * 0.05
-
-
-@pytest.mark.parametrize(
-    ("start", "expected"),
-    [
-        # Rises are seen after the epochs 2, 4 and 5.
-        (5e-4, [5e-4, 5e-4, 4.5e-4, 4.5e-4, 4.05e-4, 3.645e-4, 3.645e-4]),
-        (1.15e-5, [1.15e-5, 1.15e-5, 1.035e-5, 1.035e-5, 1e-5, 1e-5, 1e-5]),
-        # A rate that begins below the floor is never raised.
-        (4e-6, [4e-6] * 7),
-    ],
-)
-def test_the_rate_falls_by_a_tenth_at_every_rise_down_to_its_floor(
-    data: tuple[Examples, Examples], monkeypatch: pytest.MonkeyPatch, start: float, expected: list[float]
-) -> None:
-    training, select = data
-    monitored = iter([0.9, 1.0, 0.8, 0.81, 0.82, 0.82, 0.7])
-
-    def error(monitor: Any) -> float:
-        return next(monitored) if monitor._inputs.shape[0] == 20 else 1.0
-
-    monkeypatch.setattr("landex.trainer._Monitor.error", error)
-    settings = settings_of("dgex", hidden=[5], epochs=7, learning_rate=start, monitored=20)
-    history = Trainer(settings, training, select).train().history
-    assert [row.learning_rate for row in history] == pytest.approx(expected, rel=1e-5)
-
-
-def test_the_cosine_rises_over_its_warm_up_and_falls_to_0() -> None:
-    settings = settings_of("deep", learning_rate=2.0, warmup=0.2)
-    rates = learning_rates(settings, 10)
-    # Two steps up, then half a cosine over eight.
-    falling = [1 + np.cos(np.pi * step / 8) for step in range(1, 9)]
-    assert rates.tolist() == pytest.approx([1, 2, *falling], abs=1e-6)
-
-
-@pytest.mark.parametrize("schedule", ["constant", "decay_on_rise"])
-def test_other_schedules_start_from_one_rate(schedule: str) -> None:
-    assert learning_rates(settings_of("deep", schedule=schedule), 5).tolist() == pytest.approx([1e-3] * 5)
 
 
 def small(preset: str) -> NetworkSettings:
@@ -189,7 +136,7 @@ def small(preset: str) -> NetworkSettings:
 
 
 def weights_of(trained: Trained) -> list[NDArray[np.float32]]:
-    return [trained.model.scale.centre, trained.model.scale.factor, *trained.model.weights]
+    return [trained.network.scale.centre, trained.network.scale.factor, *trained.network.arrays.values()]
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
@@ -197,7 +144,7 @@ def test_training_twice_gives_the_same_weights_to_the_bit(preset: str, data: tup
     one, two = (Trainer(small(preset), *data).train() for _ in range(2))
     for left, right in zip(weights_of(one), weights_of(two), strict=True):
         np.testing.assert_array_equal(left, right)
-    assert [row.select_mae for row in one.history] == [row.select_mae for row in two.history]
+    assert [row.select_mae for row in one.course.history] == [row.select_mae for row in two.course.history]
 
 
 def test_the_best_epoch_is_kept_and_its_error_is_that_of_the_model(data: tuple[Examples, Examples]) -> None:
@@ -205,10 +152,10 @@ def test_the_best_epoch_is_kept_and_its_error_is_that_of_the_model(data: tuple[E
     # Without dropout a wide network learns the noise by heart, and its error on `select` rises again.
     settings = settings_of("deep", hidden=[200], dropout=0.0, batch=8, epochs=20, schedule="constant")
     trained = Trainer(settings, training, select).train()
-    errors = [row.select_mae for row in trained.history]
-    assert trained.best_epoch == 1 + int(np.argmin(errors))
-    assert 1 < trained.best_epoch < 20
-    assert validation_error(trained.model, select) == pytest.approx(min(errors), rel=1e-5)
+    errors = [row.select_mae for row in trained.course.history]
+    assert trained.course.best_epoch == 1 + int(np.argmin(errors))
+    assert 1 < trained.course.best_epoch < 20
+    assert validation_error(trained.network, select) == pytest.approx(min(errors), rel=1e-5)
 
 
 @pytest.mark.parametrize("preset", ["relu_tanh", "dgex"])
@@ -216,9 +163,10 @@ def test_errors_in_the_history_are_in_z_scores_without_dropout(preset: str, data
     training, select = data
     settings = settings_of(preset, hidden=[16], dropout=0.5, epochs=4, batch=20, monitored=60, keep="last")
     trained = Trainer(settings, training, select).train()
-    assert trained.best_epoch == 4
-    for examples, error in ((training, trained.history[-1].training_mae), (select, trained.history[-1].select_mae)):
-        assert validation_error(trained.model, examples) == pytest.approx(error, rel=1e-5)
+    assert trained.course.best_epoch == 4
+    last = trained.course.history[-1]
+    for examples, error in ((training, last.training_mae), (select, last.select_mae)):
+        assert validation_error(trained.network, examples) == pytest.approx(error, rel=1e-5)
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
@@ -240,17 +188,18 @@ def test_a_network_without_hidden_layers_comes_to_ordinary_least_squares(make_ex
     examples = make_examples(inputs, targets)
     trained = Trainer(settings_of(LINEAR, epochs=400, learning_rate=0.3), examples, examples).train()
     expected = LinearRegression().fit(inputs, targets)
-    np.testing.assert_allclose(trained.model.weights[0], expected.coef_.T, atol=1e-4)
-    np.testing.assert_allclose(trained.model.weights[1], expected.intercept_, atol=1e-4)
+    np.testing.assert_allclose(trained.network.arrays["output/kernel"], expected.coef_.T, atol=1e-4)
+    np.testing.assert_allclose(trained.network.arrays["output/bias"], expected.intercept_, atol=1e-4)
 
 
 def test_weight_decay_takes_hold_of_weights_and_of_nothing_else(make_examples: MakeExamples) -> None:
-    examples = make_examples(np.ones((4, 3)), np.zeros((4, 2)), np.zeros((4, 2), bool))
+    examples = make_examples(np.ones((4, 3)), np.zeros((4, 2)))
     settings = settings_of("deep", hidden=[5], learning_rate=0.1, weight_decay=0.5)
     trainer = Trainer(settings, examples, examples)
     trainer.network.set_weights([np.full(array.shape, 2.0) for array in trainer.network.get_weights()])
     # Nothing is measured, so there is no slope: what moves, moves by decay, 2 (1 - .1 x .5).
-    trainer.step(tf.range(4), tf.constant(0.1))
+    pool = Pool(tf.constant(examples.inputs), tf.constant(examples.targets), tf.zeros((4, 2), tf.bool), np.arange(4))
+    trainer.steps.take(pool, 0, np.float32([0.1]), 0)
     for variable in trainer.network.trainable_variables:
         expected = 1.9 if variable.name == "kernel" else 2.0
         np.testing.assert_allclose(variable.value.numpy(), expected, rtol=1e-6)
@@ -264,7 +213,9 @@ def test_a_training_that_diverges_ends_in_one_clear_line(
     settings = settings_of(
         LINEAR, hidden=[5], activation="relu", batch=60, epochs=epochs, learning_rate=1e30, keep=keep
     )
-    with pytest.raises(UserError, match=r"diverged in epoch \d+ .*lower the model's learning_rate \(1e\+30\)"):
+    with pytest.raises(
+        UserError, match=r"diverged 4 times.* in epoch \d+ .*lower the model's learning_rate \(1e\+30\)"
+    ):
         Trainer(settings, *data).train()
 
 
@@ -279,20 +230,76 @@ def write_run(folder: Path, samples: int = 30) -> None:
     pd.DataFrame({"sample": obs.index, "part": parts}).to_csv(folder / "split.tsv", sep="\t", index=False)
 
 
+def fit(folder: Path, settings: dict[str, Any], part: tuple[int, int] = (1, 1), **train: Any) -> list[Path]:
+    """Run the job in a folder that `write_run` has filled; return its outputs."""
+    outputs = [folder / name for name in ("weights.h5", "history.tsv", "metrics.json")]
+    how = {"device": "cpu", "gpus": 1, "allow_cpu": False, "checkpoint_minutes": 1, "tensorboard": False, **train}
+    inputs = folder / "normalised.h5ad", folder / "split.tsv"
+    ridge = (KINDS["ridge"].estimator, KINDS["ridge"].defaults) if settings["skip"] == "ridge" else None
+    fit_network("deep", settings, part, ridge, how, 2, *inputs, folder / "scratch", "code", *outputs)
+    return outputs
+
+
 def test_a_network_is_written_with_its_history_and_cost(tmp_path: Path) -> None:
     write_run(tmp_path)
-    settings = {**PRESETS["deep"], "hidden": [7], "epochs": 5}
-    outputs = [tmp_path / name for name in ("weights.h5", "history.tsv", "metrics.json")]
-    fit_network("deep", settings, 2, tmp_path / "normalised.h5ad", tmp_path / "split.tsv", *outputs)
-    history = pd.read_csv(outputs[1], sep="\t")
+    settings = mapping_of("deep", hidden=[7], epochs=5)
+    outputs = fit(tmp_path, settings)
+    history = pd.read_csv(outputs[1], sep="\t", dtype={"piece": str})
     assert history["epoch"].tolist() == [1, 2, 3, 4, 5]
+    assert set(history["piece"]) == {"1.1"}
     metrics = json.loads(outputs[2].read_text())
     assert metrics["parameters"] == 3 * 7 + 7 + 14 + 7 * 3 + 3
     assert metrics["select_mae"] == pytest.approx(history["select_mae"].min(), rel=1e-4)
     assert metrics["best_epoch"] == history.loc[history["select_mae"].idxmin(), "epoch"]
     assert (metrics["kind"], metrics["preset"], metrics["epochs"]) == ("network", "deep", 5)
+    assert metrics["stopped"] == "all 5 epochs done"
     assert metrics["settings"] == settings
     assert metrics["peak_memory_mb"] > 0
+    assert metrics["peak_gpu_memory_mb"] is None
+    assert metrics["samples_per_second"] > 0
+    # 3 x 7 weights on the inputs cost 4 operations each, 7 x 3 above them 6.
+    expected = metrics["samples_per_second"] * (4 * 21 + 6 * 21) / 1e9 / metrics["sgemm_gflops"]
+    assert metrics["fraction_of_sgemm"] == pytest.approx(expected)
+    # What an interruption would have needed is gone.
+    assert not (tmp_path / "scratch").exists()
+
+
+def test_a_part_of_the_targets_is_trained_alone(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    whole = fit(tmp_path, mapping_of("deep", hidden=[7], epochs=1))[0]
+    with open_model(whole, KINDS["network"].model) as model:
+        assert model.predict(np.eye(3, dtype=np.float32)).shape == (3, 3)
+    second = fit(tmp_path, mapping_of("deep", hidden=[7], epochs=1), (2, 2))[0]
+    with open_model(second, KINDS["network"].model) as model:
+        assert model.predict(np.eye(3, dtype=np.float32)).shape == (3, 2)
+
+
+def test_parts_of_the_targets_make_the_whole() -> None:
+    for parts in (1, 2, 3, 7):
+        places = [part_of(23, (part, parts)) for part in range(1, parts + 1)]
+        assert [row for place in places for row in range(23)[place]] == list(range(23))
+        assert {place.stop - place.start for place in places} <= {23 // parts, 23 // parts + 1}
+
+
+def test_more_jobs_than_targets_are_refused(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    with pytest.raises(UserError, match="the 3 targets cannot be split over 4 jobs"):
+        fit(tmp_path, mapping_of("deep", hidden=[7], epochs=1), (1, 4))
+
+
+def test_events_for_tensorboard_are_written_where_asked_for(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    fit(tmp_path, mapping_of("deep", hidden=[7], epochs=2), tensorboard=True)
+    (file,) = (tmp_path / "tensorboard").iterdir()
+    events = [
+        value
+        for record in tf.data.TFRecordDataset(str(file))
+        for value in Event.FromString(record.numpy()).summary.value
+    ]
+    history = pd.read_csv(tmp_path / "history.tsv", sep="\t")
+    found = [float(tf.make_ndarray(value.tensor) if value.HasField("tensor") else value.simple_value)
+             for value in events if value.tag == "select_mae"]  # fmt: skip
+    assert found == pytest.approx(history["select_mae"].tolist(), rel=1e-5)
 
 
 def test_the_test_part_has_no_part_in_training(tmp_path: Path) -> None:
@@ -304,9 +311,121 @@ def test_the_test_part_has_no_part_in_training(tmp_path: Path) -> None:
         if name == "two":
             with h5py.File(folder / "normalised.h5ad", "a") as file:
                 file["X"][24:] = np.nan  # calibrate and test
-        outputs = [folder / name for name in ("weights.h5", "history.tsv", "metrics.json")]
-        settings = {**PRESETS["relu_tanh"], "hidden": [7], "epochs": 3, "batch": 8}
-        fit_network("relu_tanh", settings, 2, folder / "normalised.h5ad", folder / "split.tsv", *outputs)
+        outputs = fit(folder, mapping_of("relu_tanh", hidden=[7], epochs=3, batch=8))
         with open_model(outputs[0], KINDS["network"].model) as model:
             found.append(model.predict(np.eye(3, dtype=np.float32)))
     np.testing.assert_array_equal(found[0], found[1])
+
+
+@pytest.mark.parametrize("skip", ["ridge", "linear"])
+def test_a_network_that_learns_nothing_beside_a_ridge_predicts_as_the_ridge(tmp_path: Path, skip: str) -> None:
+    write_run(tmp_path)
+    # Steps so short that float32 hardly sees them.
+    settings = mapping_of("deep", hidden=[4], epochs=1, learning_rate=1e-12, skip=skip, initialisation="dgex")
+    outputs = fit(tmp_path, settings)
+    with open_parts(tmp_path / "normalised.h5ad", tmp_path / "split.tsv", "training", "select") as (training, select):
+        ridge = Ridge(**KINDS["ridge"].defaults).fit(training, select).model
+    inputs = np.random.default_rng(7).normal(size=(5, 3)).astype(np.float32)
+    with open_model(outputs[0], KINDS["network"].model) as model:
+        found = model.predict(inputs)
+    expected = ridge.predict(inputs) if skip == "ridge" else np.zeros((5, 3))
+    # The output's own weights begin within 1e-4 of 0.
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_the_loss_becomes_mae_for_the_last_share_of_the_epochs(data: tuple[Examples, Examples]) -> None:
+    # One batch an epoch, without dropout: the training loss is that of the weights before the step.
+    late = settings_of(LINEAR, batch=60, epochs=4, mae_from=0.5, monitored=60, learning_rate=1e-3)
+    always = replace(late, mae_from=1.0)
+    mixed, squares = (Trainer(settings, *data).train().course.history for settings in (late, always))
+    for row in range(4):
+        # The error after an epoch is what MAE as loss sees before the next step.
+        is_mae = row >= 2
+        assert (mixed[row].training_loss == pytest.approx(mixed[row - 1].training_mae, rel=1e-5)) == is_mae
+    assert [row.training_loss for row in mixed[:2]] == [row.training_loss for row in squares[:2]]
+
+
+def test_averaged_weights_are_what_is_measured_and_kept(data: tuple[Examples, Examples]) -> None:
+    training, select = data
+    settings = settings_of(LINEAR, batch=20, epochs=3, ema=0.9, keep="last", learning_rate=0.1)
+    trainer = Trainer(settings, training, select)
+    begun = [variable.numpy() for variable in trainer.network.trainable_variables]
+    plain = Trainer(replace(settings, ema=0.0), training, select)
+    averages, step = begun, 0
+    for epoch in range(1, 4):
+        (pool,) = plain._pools.epoch(epoch)
+        for batch in range(3):
+            plain.steps.take(pool, batch, np.float32([0.1]), step)
+            step += 1
+            decay = min(0.9, (1 + step) / (10 + step))
+            weights = [variable.numpy() for variable in plain.network.trainable_variables]
+            averages = [decay * one + (1 - decay) * two for one, two in zip(averages, weights, strict=True)]
+    trained = trainer.train()
+    for found, expected in zip(trained.network.arrays.values(), averages, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    assert validation_error(trained.network, select) == pytest.approx(trained.course.history[-1].select_mae, rel=1e-5)
+
+
+def test_training_stops_early_and_says_why(data: tuple[Examples, Examples]) -> None:
+    settings = settings_of("deep", hidden=[200], dropout=0.0, batch=8, epochs=40, schedule="constant", patience=3)
+    course = Trainer(settings, *data).train().course
+    lowest = 1 + int(np.argmin([row.select_mae for row in course.history]))
+    assert course.epoch == lowest + 3 < 40
+    assert course.stopped == f"no lower select MAE in the 3 epochs after epoch {lowest}"
+    assert course.best_epoch == lowest
+
+
+@pytest.fixture
+def too_fast() -> NetworkSettings:
+    """Return a training whose rate is too high, so that it diverges, and a ninth of which is not."""
+    return settings_of(LINEAR, batch=20, epochs=30, monitored=60, learning_rate=3.0, keep="best")
+
+
+def test_a_divergence_is_tried_again_from_the_last_good_epoch_with_a_lower_rate(
+    data: tuple[Examples, Examples], too_fast: NetworkSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    course = Trainer(too_fast, *data).train().course
+    assert 1 <= course.divergences <= 3
+    assert course.rate_factor == pytest.approx(3.0**-course.divergences)
+    assert caplog.text.count("with the learning rate times") == course.divergences
+    assert [row.epoch for row in course.history] == list(range(1, 31))
+    assert course.history[-1].learning_rate == pytest.approx(3.0 * course.rate_factor, rel=1e-5)
+    # What came out is as good as if the lower rate had been set.
+    calm = Trainer(replace(too_fast, learning_rate=0.1), *data).train().course
+    assert course.history[-1].training_mae < 1.05 * calm.history[-1].training_mae
+
+
+def test_an_absurd_error_counts_as_a_divergence_before_it_is_infinite(
+    data: tuple[Examples, Examples], too_fast: NetworkSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    Trainer(too_fast, *data).train()
+    first = caplog.messages[0]
+    assert re.search(r"in epoch \d+ the training MAE became \d", first)
+    assert "nan" not in first
+
+
+def test_a_select_part_that_measures_nothing_is_refused(
+    data: tuple[Examples, Examples], make_examples: MakeExamples
+) -> None:
+    training, select = data
+    empty = make_examples(select.inputs, select.targets, np.zeros_like(select.measured))
+    with pytest.raises(UserError, match="measure no target"):
+        Trainer(settings_of("deep", hidden=[5]), training, empty)
+
+
+def test_low_precision_trains_nearly_as_well(data: tuple[Examples, Examples]) -> None:
+    one, two = (
+        Trainer(settings_of("deep", hidden=[32], batch=20, epochs=20, precision=precision), *data).train().course
+        for precision in ("float32", "mixed_bfloat16")
+    )
+    assert one.history[-1].training_loss != two.history[-1].training_loss
+    assert two.history[-1].select_mae == pytest.approx(one.history[-1].select_mae, rel=0.05)
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+def test_xla_takes_the_same_steps(optimiser: str, data: tuple[Examples, Examples]) -> None:
+    settings = settings_of("deep", hidden=[16, 8], dropout=0.0, batch=16, epochs=4, optimiser=optimiser, ema=0.9)
+    plain = Trainer(settings, *data).train()
+    compiled = Trainer(settings, *data, None, Execution(True, 3)).train()
+    for path, array in plain.network.arrays.items():
+        np.testing.assert_allclose(compiled.network.arrays[path], array, atol=1e-5, err_msg=path)

@@ -15,7 +15,9 @@ class Chain:
     """
 
     baselines: tuple[str, ...] = ("ols", "ridge", "lasso", "knn")
-    networks: tuple[str, ...] = ("relu_tanh", "deep")
+    networks: tuple[str, ...] = ("relu_tanh", "deep", "pair-6")
+    # Networks that are trained in pieces, with these.
+    pieces: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"pair-6": ("1.1", "2.1")})
     # Blends with their members.
     blends: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"both": ("ridge", "knn")})
     # Baselines that list the training samples behind each prediction.
@@ -67,15 +69,28 @@ class Chain:
 
     def fit(self, *models: str) -> Jobs:
         """Return what runs when these models are fitted."""
-        fits = Jobs(f"network {model}" if model in self.networks else f"baseline {model}" for model in models)
+        return Jobs().union(*map(self._fit, models)) | self._use(*models)
+
+    def _fit(self, model: str) -> Jobs:
+        if model in self.pieces:
+            return _each("network_piece", (model,), self.pieces[model]) | {f"join_network {model}"}
+        return Jobs({f"network {model}" if model in self.networks else f"baseline {model}"})
+
+    def _use(self, *models: str) -> Jobs:
+        """Return what stands on these models."""
         blends = self._blends_of(models)
-        return fits | self.predict(*models) | (self.blend(*blends) if blends else Jobs())
+        return self.predict(*models) | (self.blend(*blends) if blends else Jobs())
 
     def baseline(self, *baselines: str) -> Jobs:
         return self.fit(*(baselines or self.baselines))
 
-    def network(self) -> Jobs:
-        return self.fit(*self.networks)
+    def network(self, *networks: str) -> Jobs:
+        """Return what runs when networks, by default all, are trained, whole or in pieces."""
+        return self.fit(*(networks or self.networks))
+
+    def join_network(self, *networks: str) -> Jobs:
+        networks = networks or tuple(self.pieces)
+        return _each("join_network", networks) | self._use(*networks)
 
     def normalise_external(self) -> Jobs:
         return _each("normalise_external", self.external) | self.predict(cohorts=self.external)

@@ -16,7 +16,7 @@ from workflow.miniature import Miniature
 
 REPOSITORY = Path(__file__).parents[2]
 
-# Every kind of model; two epochs are enough to see that training goes its way.
+# Every kind of job; two epochs are enough to see that training goes its way.
 CONFIG: dict[str, Any] = {
     "compendium": {"sources": {"gdsc": {"matrix": "data/gdsc.h5ad", "values": "log2", "genes": "symbol"}}},
     "external": {
@@ -33,7 +33,18 @@ CONFIG: dict[str, Any] = {
         "both": {"kind": "blend", "members": ["ridge", "knn"]},
         "relu_tanh": {"kind": "network", "preset": "relu_tanh", "hidden": [16], "epochs": 2},
         "deep": {"kind": "network", "preset": "deep", "hidden": [8], "epochs": 2},
+        # Two networks that add to a ridge, and the only cell of a grid.
+        "pair": {
+            "kind": "network",
+            "preset": "dgex",
+            "skip": "ridge",
+            "epochs": 2,
+            "ensemble": 2,
+            "grid": {"hidden": [[6]]},
+        },
     },
+    # The same on machines with a card.
+    "train": {"device": "cpu"},
     "report": {"baseline": "ridge"},
 }
 

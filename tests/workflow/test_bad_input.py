@@ -28,11 +28,12 @@ def misspelt(project: Project) -> None:
     setting("models", "deep", "epochs", to="many")(project)
     setting("models", "deep", "activation", to="rel")(project)
     setting("genes", "targets", to={"seed": 1})(project)
+    setting("models", "pair", "grid", "dropout", to=[0, 1.5])(project)
 
 
 def contradictory(project: Project) -> None:
     setting("split", "fractions", to=[0.8, 0.1, 0.2])(project)
-    setting("report", "baseline", to="rigde")(project)
+    setting("report", "baseline", to="pair")(project)
     setting("external", "gdsc", to={"matrix": "data/gdsc.h5ad"})(project)
     setting("models", "ols", "lambdas", to=[1])(project)
 
@@ -57,8 +58,9 @@ def error_page_in_mirror(project: Project) -> None:
             misspelt,
             [
                 "landex: genes.targets: {'seed': 1} is none of what is allowed here: Target genes",
-                "landex: models.deep.activation: 'rel' is not one of relu, tanh, gelu; did you mean relu?",
+                "landex: models.deep.activation: 'rel' is not one of relu, tanh, gelu, silu, elu, taaf; did you mean",
                 "landex: models.deep.epochs: 'many' should be a whole number",
+                "landex: models.pair.grid.dropout.1: 1.5 is greater than or equal to the maximum of 1",
                 "landex: split.sed: unknown key; did you mean seed?",
             ],
         ),
@@ -67,7 +69,7 @@ def error_page_in_mirror(project: Project) -> None:
             [
                 "landex: external.gdsc: is a source of the compendium too; an external cohort is never learnt from",
                 "landex: models.ols.lambdas: a model of kind ols has no such setting",
-                "landex: report.baseline: there is no model rigde; did you mean ridge?",
+                "landex: report.baseline: pair is a grid; name one of its models, such as pair-6",
                 "landex: split.fractions: [0.8, 0.1, 0.2] add up to 1.1, not to 1",
             ],
         ),

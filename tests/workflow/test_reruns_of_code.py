@@ -10,36 +10,39 @@ from workflow.changes import Change, all_python_files, in_file
 from workflow.project import REPOSITORY, Finished, Project
 
 SCRIPTS = Path("workflow", "scripts")
-# Rules that a script of their own name works for; `predict_carried` runs the script of `predict`.
+# Rules that a script of their own name works for; `predict_carried` runs the script of `predict`, `network_piece` that
+# of `network`.
 EVERY_RULE = (
     "retrieve", "cohort_series", "cohort_matrix", "compendium", "roles", "split", "references", "normalise",
-    "normalise_external", "baseline", "blend", "network", "predict", "predict_blend", "evaluate", "summarise", "report",
+    "normalise_external", "baseline", "blend", "network", "join_network", "predict", "predict_blend", "evaluate",
+    "summarise", "report",
 )  # fmt: skip
 FROM_COHORTS = tuple(rule for rule in EVERY_RULE if rule not in ("retrieve", "summarise", "report"))
 FROM_PARTS = tuple(rule for rule in FROM_COHORTS[3:] if rule not in ("roles", "predict_blend"))
 # What imports the code that all models share.
-WITH_MODELS = ("baseline", "blend", "network", "predict", "predict_blend")
+WITH_MODELS = ("baseline", "blend", "network", "join_network", "predict", "predict_blend")
+# What imports the code that all networks share.
+WITH_NETWORKS = ("network", "join_network", "predict relu_tanh deep pair-6")
 
 # Every module, and the rules whose scripts import it, themselves or through other modules.
 RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "__init__": EVERY_RULE,
-    "architecture": ("network",),
-    "baselines/__init__": ("baseline", "blend", "predict ols ridge lasso knn", "predict_blend"),
+    "baselines/__init__": ("baseline", "blend", "predict ols ridge lasso knn", "predict_blend", "network pair-6"),
     "baselines/absolute_deviations": ("blend", "predict_blend"),
     "baselines/active_set": ("baseline lasso",),
     "baselines/admm": ("baseline lasso",),
     "baselines/blend": ("blend", "predict_blend"),
     "baselines/carried": ("baseline knn", "predict knn", "blend both"),
     "baselines/centred_kernel": (),
-    "baselines/choices": ("baseline ridge ols lasso knn", "predict knn", "blend both"),
+    "baselines/choices": ("baseline ridge ols lasso knn", "predict knn", "blend both", "network pair-6"),
     "baselines/fit": ("baseline",),
     "baselines/gene_neighbours": (),
     "baselines/kernel_model": (),
     "baselines/kernel_ridge": (),
-    "baselines/least_squares": ("baseline ols ridge",),
-    "baselines/linear_model": ("baseline ols ridge lasso", "predict ols ridge lasso", "blend both"),
-    "baselines/measured_sets": ("baseline ols ridge lasso",),
-    "baselines/normal_equations": ("baseline ols ridge lasso",),
+    "baselines/least_squares": ("baseline ols ridge", "network pair-6"),
+    "baselines/linear_model": ("baseline ols ridge lasso", "predict ols ridge lasso", "blend both", "network pair-6"),
+    "baselines/measured_sets": ("baseline ols ridge lasso", "network pair-6"),
+    "baselines/normal_equations": ("baseline ols ridge lasso", "network pair-6"),
     "baselines/nystroem": (),
     "baselines/quadratics": ("baseline lasso",),
     "baselines/sample_lasso": (),
@@ -59,31 +62,50 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "fingerprint": (),
     "genes": ("cohort_series", "cohort_matrix"),
     "geo": ("retrieve", "cohort_series"),
+    "grids": (),
     "h5ad": FROM_COHORTS,
     "inputs": (),
     "job": EVERY_RULE,
     "kinds": (),
     "materials": ("report",),
+    "model_entries": (),
     "models": WITH_MODELS,
-    "networks": ("network", "predict relu_tanh deep"),
+    "networks/__init__": WITH_NETWORKS,
+    "networks/architecture": ("network",),
+    "networks/checkpoints": ("network",),
+    "networks/course": ("network",),
+    "networks/devices": ("network",),
+    "networks/fit": ("network",),
+    "networks/interruptions": ("network",),
+    "networks/join": ("join_network",),
+    "networks/layers": ("network",),
+    "networks/losses": ("network",),
+    "networks/model": WITH_NETWORKS,
+    "networks/monitor": ("network",),
+    "networks/network": WITH_NETWORKS,
+    "networks/optimisers": ("network",),
+    "networks/pools": ("network",),
+    "networks/presets": (),
+    "networks/progress": ("network",),
+    "networks/schedules": ("network",),
+    "networks/settings": WITH_NETWORKS,
+    "networks/steps": ("network",),
+    "networks/trainer": ("network",),
     "normalise": ("normalise", "normalise_external"),
-    "optimisers": ("network",),
     "page": ("report",),
     "parts": FROM_PARTS,
     "predict": ("predict",),
     "predictions": ("blend", "predict", "predict_blend", "evaluate"),
-    "threads": ("baseline", "predict knn", "blend both"),
-    "presets": (),
+    "threads": ("baseline", "predict knn", "blend both", "network"),
     "quantiles": ("references", "normalise", "normalise_external"),
     "references": ("references", "normalise", "normalise_external"),
     "roles": ("roles",),
     "scale": ("cohort_series", "cohort_matrix"),
     "series": ("cohort_series",),
     "soft": ("cohort_series",),
+    "spelling": (),
     "summary": ("summarise", "report"),
     "table": ("cohort_matrix",),
-    "trainer": ("network",),
-    "training": ("network",),
     "tsv": tuple(rule for rule in FROM_COHORTS if rule != "compendium"),
     "verdict": ("report",),
     "vocabulary": ("cohort_series", "cohort_matrix", *FROM_PARTS, "summarise", "report"),
@@ -131,13 +153,17 @@ NO_EDITS = [
 PRESETS = [
     Change(
         f"a value of the preset {preset}",
-        in_file(str(SCRIPTS / "landex" / "presets.py"), lambda text, old=old, new=new: text.replace(old, new)),
+        in_file(
+            str(SCRIPTS / "landex" / "networks" / "presets.py"), lambda text, old=old, new=new: text.replace(old, new)
+        ),
         jobs,
     )
     for preset, old, new, jobs in [
-        ("relu_tanh", '"dropout": 0.2', '"dropout": 0.3', CHAIN.fit("relu_tanh")),
+        ("relu_tanh", '"dropout": 0.2,', '"dropout": 0.3,', CHAIN.fit("relu_tanh")),
         ("deep", '"weight_decay": 0.05', '"weight_decay": 0.06', CHAIN.fit("deep")),
-        ("dgex, which no model uses", '"momentum": 0.5', '"momentum": 0.6', NOTHING),
+        ("dgex, of pieces", '"momentum": 0.5', '"momentum": 0.6', CHAIN.fit("pair-6")),
+        ("taaf, which no model uses", '"dropout": 0.25', '"dropout": 0.35', NOTHING),
+        ("all of them", '"input_noise": 0.0', '"input_noise": 0.1', CHAIN.network()),
     ]
 ]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from workflow.chain import CHAIN, NOTHING, Chain, after
+from workflow.chain import CHAIN, NOTHING, Chain, Jobs, after
 from workflow.changes import Change, in_file, setting
 from workflow.project import Project
 
@@ -14,6 +14,19 @@ WITHOUT_GEUVADIS = replace(CHAIN, external=("kidney",))
 # A cohort after `geuvadis`, from the file that the compendium's source stands on.
 WITH_CELLS = Chain(external=("kidney", "geuvadis", "cells"))
 CELLS = {"matrix": "data/gdsc.h5ad", "values": "log2", "genes": "symbol"}
+
+
+def in_pieces(**pieces: tuple[str, ...]) -> Chain:
+    """Return the chain where some networks more, or others, are trained in pieces; `pair` means its only cell."""
+    named = {"pair-6" if name == "pair" else name: found for name, found in pieces.items()}
+    return replace(CHAIN, pieces=CHAIN.pieces | named)
+
+
+def write_out_grid(config: dict[str, Any]) -> None:
+    """Put the only cell of a grid in its place, as an entry of its name."""
+    entry = config["models"].pop("pair")
+    (hidden,) = entry.pop("grid")["hidden"]
+    config["models"]["pair-6"] = {**entry, "hidden": hidden}
 
 
 def reverse_models(config: dict[str, Any]) -> None:
@@ -49,13 +62,47 @@ MODELS = [
     Change(
         "a network more",
         setting("models", "wide", to={"kind": "network", "hidden": [32], "epochs": 2}),
-        Chain(networks=("relu_tanh", "deep", "wide")).fit("wide"),
+        replace(CHAIN, networks=(*CHAIN.networks, "wide")).fit("wide"),
     ),
     Change("a model less", lambda project: project.change_config(lambda c: c["models"].pop("ols")), CHAIN.summarise()),
     Change("a model set to null", setting("models", "ols", to=None), CHAIN.summarise()),
     Change("the order of models", lambda project: project.change_config(reverse_models), NOTHING),
     Change("the report's baseline", setting("report", "baseline", to="ols"), CHAIN.summarise()),
 ]
+
+PIECES = [
+    Change(
+        "a member more",
+        setting("models", "pair", "ensemble", to=3),
+        Jobs({"network_piece pair-6.3.1"}) | CHAIN.join_network("pair-6"),
+    ),
+    Change("one member only", setting("models", "pair", "ensemble", to=1), replace(CHAIN, pieces={}).fit("pair-6")),
+    Change("the members' seed", setting("models", "pair", "seed", to=2), CHAIN.fit("pair-6")),
+    Change(
+        "the targets of members in two parts",
+        setting("models", "pair", "target_jobs", to=2),
+        in_pieces(pair=("1.1", "1.2", "2.1", "2.2")).fit("pair-6"),
+    ),
+    Change(
+        "the targets of a network in two parts",
+        setting("models", "deep", "target_jobs", to=2),
+        in_pieces(deep=("1.1", "1.2")).fit("deep"),
+    ),
+    Change(
+        "a cell more in a grid",
+        setting("models", "pair", "grid", "hidden", to=[[4, 4], [6]]),
+        Chain(networks=(*CHAIN.networks, "pair-4x4"), pieces={"pair-4x4": ("1.1", "2.1")}).fit("pair-4x4"),
+    ),
+    Change("a grid written out", lambda project: project.change_config(write_out_grid), NOTHING),
+    Change("a ridge to add to", setting("models", "deep", "skip", to="ridge"), CHAIN.fit("deep")),
+]
+
+HOW_TO_TRAIN = [
+    Change(f"train.{key}", setting("train", key, to=value), NOTHING)
+    for key, value in {
+        "device": "auto", "gpus": 2, "allow_cpu": True, "checkpoint_minutes": 10, "tensorboard": True,
+    }.items()
+]  # fmt: skip
 
 GENES_AND_SAMPLES = [
     Change("the split's seed", setting("split", "seed", to=2), after("split")),
@@ -99,7 +146,7 @@ SPELLING = [
 ]
 
 
-@pytest.mark.parametrize("change", MODELS + GENES_AND_SAMPLES + COHORTS + SPELLING, ids=str)
+@pytest.mark.parametrize("change", MODELS + PIECES + HOW_TO_TRAIN + GENES_AND_SAMPLES + COHORTS + SPELLING, ids=str)
 def test_a_changed_setting_reruns_exactly_what_depends_on_it(
     change: Change, plans: dict[Change, Future[set[str]]]
 ) -> None:

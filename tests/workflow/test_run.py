@@ -1,5 +1,6 @@
 """A whole run on small real data: what it leaves, and that it leaves the same again."""
 
+import json
 import re
 from pathlib import Path
 
@@ -32,6 +33,12 @@ RESULTS = {
     *(f"normalised/{cohort}.h5ad" for cohort in ("compendium", "kidney", "geuvadis")),
     *(f"models/{model}/{file}" for model in EVERY_MODEL for file in ("weights.h5", "metrics.json")),
     *(f"models/{network}/history.tsv" for network in CHAIN.networks),
+    *(
+        f"models/{network}/pieces/{piece}/{file}"
+        for network, pieces in CHAIN.pieces.items()
+        for piece in pieces
+        for file in ("weights.h5", "history.tsv", "metrics.json")
+    ),
     *(f"models/{model}/targets.tsv" for model in (*CHAIN.baselines, *CHAIN.blends)),
     *(f"predictions/{model}.{cohort}.h5" for model in EVERY_MODEL for cohort in CHAIN.evaluated),
     *(f"predictions/{model}.{cohort}.carriers.tsv.gz" for model in CHAIN.carrying for cohort in CHAIN.evaluated),
@@ -127,6 +134,18 @@ def test_errors_are_those_of_the_predictions_on_the_test_samples(finished: Finis
     table = read_table(finished.project, "evaluation/ridge.test.tsv")
     expected = np.abs(found.scores["training"] - truth.X).mean(axis=0)
     np.testing.assert_allclose(table.set_index("gene").loc[found.genes, "mae"], expected, rtol=1e-5)
+
+
+def test_a_model_in_pieces_has_the_course_and_the_cost_of_each_and_members_differ(finished: Finished) -> None:
+    folder = finished.project.root / "results" / "models"
+    history = pd.read_csv(folder / "pair-6" / "history.tsv", sep="\t", dtype={"piece": str})
+    assert history[["piece", "epoch"]].to_numpy().tolist() == [["1.1", 1], ["1.1", 2], ["2.1", 1], ["2.1", 2]]
+    assert history["select_mae"].nunique() == 4
+    metrics = json.loads((folder / "pair-6" / "metrics.json").read_text(encoding="utf-8"))
+    assert [(piece["piece"], piece["seed"]) for piece in metrics["pieces"]] == [("1.1", 1), ("2.1", 2)]
+    assert metrics["seconds"] == pytest.approx(sum(piece["seconds"] for piece in metrics["pieces"]))
+    whole = pd.read_csv(folder / "deep" / "history.tsv", sep="\t", dtype={"piece": str})
+    assert whole[["piece", "epoch"]].to_numpy().tolist() == [["1.1", 1], ["1.1", 2]]
 
 
 def test_a_run_from_scratch_elsewhere_gives_the_same_bytes(new: Project, finished: Finished, tmp_path: Path) -> None:

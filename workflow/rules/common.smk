@@ -12,10 +12,12 @@ SCRIPTS = Path(workflow.basedir, "workflow", "scripts")
 SCHEMA = Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml")
 sys.path.insert(0, str(SCRIPTS))
 
-from landex.config import meaning_problems, model_settings, schema_problems, without_dropped
+from landex.config import meaning_problems, schema_problems, without_dropped
 from landex.fingerprint import FileFingerprints, code_fingerprint
+from landex.grids import expanded
 from landex.inputs import geo_file, input_problems
 from landex.kinds import BLEND, KINDS, NETWORK, module_of
+from landex.model_entries import WHOLE, model_settings, piece_part, piece_settings, pieces
 
 
 def stop_at(problems):
@@ -37,8 +39,11 @@ EXTERNAL = config["external"]
 COHORTS = {**SOURCES, **EXTERNAL}
 SERIES = {name: source for name, source in COHORTS.items() if "geo" in source}
 MATRICES = {name: source for name, source in COHORTS.items() if "matrix" in source}
-MODELS = config["models"]
+# Every cell of a grid is a model.
+MODELS = expanded(config["models"])
 NETWORKS = [name for name, model in MODELS.items() if model["kind"] == NETWORK]
+# Models of several networks, each a job.
+JOINED = [name for name in NETWORKS if len(pieces(MODELS[name])) > 1]
 BLENDS = [name for name, model in MODELS.items() if model["kind"] == BLEND]
 BASELINES = [name for name in MODELS if name not in NETWORKS + BLENDS]
 # Models that can say which training samples carry a prediction.
@@ -64,6 +69,28 @@ def code(script, *modules):
 def kind_of(model):
     """Return the kind of a model."""
     return KINDS[MODELS[model]["kind"]]
+
+
+def ridge_below(wildcards):
+    """Return the estimator of the ridge that a network adds to and its settings; None where it adds to none."""
+    skip = model_settings(MODELS[wildcards.model])["skip"]
+    return [KINDS["ridge"].estimator, KINDS["ridge"].defaults] if skip == "ridge" else None
+
+
+def network_code(wildcards):
+    """Return the fingerprint of the code that trains a network: the ridge baseline's too where it adds to one."""
+    return code("network", *([module_of(KINDS["ridge"].estimator)] if ridge_below(wildcards) else []))
+
+
+def piece_of(wildcards):
+    """Return the piece of a model that a job trains."""
+    return wildcards.get("piece", WHOLE)
+
+
+def files_of_pieces(name):
+    """Return a function of wildcards that names one file of every piece of a model."""
+    folder = "results/models/{model}/pieces/{piece}"
+    return lambda wildcards: expand(f"{folder}/{name}", model=wildcards.model, piece=pieces(MODELS[wildcards.model]))
 
 
 def members(wildcards):

@@ -1,4 +1,4 @@
-"""Networks, one job a model, one training a card."""
+"""Networks, one job a network, one training a card; the pieces of a model of several, joined."""
 
 
 rule network:
@@ -14,17 +14,62 @@ rule network:
     benchmark:
         "results/benchmarks/network/{model}.tsv"
     wildcard_constraints:
-        model=one_of(NETWORKS),
+        model=one_of(name for name in NETWORKS if name not in JOINED),
     conda:
         "../../envs/networks.yaml"
     threads: 8
     resources:
-        gpu=1,
+        gpu=0 if config["train"]["device"] == "cpu" else config["train"]["gpus"],
         mem_mb=8000,
         runtime=720,
     params:
         preset=lambda wildcards: MODELS[wildcards.model].get("preset"),
-        settings=lambda wildcards: model_settings(MODELS[wildcards.model]),
-        code=code("network"),
+        settings=lambda wildcards: piece_settings(MODELS[wildcards.model], piece_of(wildcards)),
+        part=lambda wildcards: piece_part(MODELS[wildcards.model], piece_of(wildcards)),
+        ridge=ridge_below,
+        code=network_code,
     script:
         "../scripts/network.py"
+
+
+use rule network as network_piece with:
+    output:
+        weights="results/models/{model}/pieces/{piece}/weights.h5",
+        history="results/models/{model}/pieces/{piece}/history.tsv",
+        metrics="results/models/{model}/pieces/{piece}/metrics.json",
+    log:
+        "results/logs/network_piece/{model}.{piece}.log",
+    benchmark:
+        "results/benchmarks/network_piece/{model}.{piece}.tsv"
+    wildcard_constraints:
+        model=one_of(JOINED),
+        piece=r"\d+\.\d+",
+
+
+rule join_network:
+    input:
+        weights=files_of_pieces("weights.h5"),
+        histories=files_of_pieces("history.tsv"),
+        metrics=files_of_pieces("metrics.json"),
+        normalised="results/normalised/compendium.h5ad",
+        split="results/split/split.tsv",
+    output:
+        weights="results/models/{model}/weights.h5",
+        history="results/models/{model}/history.tsv",
+        metrics="results/models/{model}/metrics.json",
+    log:
+        "results/logs/join_network/{model}.log",
+    benchmark:
+        "results/benchmarks/join_network/{model}.tsv"
+    wildcard_constraints:
+        model=one_of(JOINED),
+    conda:
+        "../../envs/networks.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        code=code("join_network"),
+    script:
+        "../scripts/join_network.py"

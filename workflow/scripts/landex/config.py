@@ -1,28 +1,21 @@
-"""The user's settings: checked in plain words before anything runs, and resolved to what the rules need."""
+"""The user's settings: checked in plain words before anything runs."""
 
-import difflib
 import math
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from landex.kinds import BLEND, KINDS, NETWORK
-from landex.presets import DEFAULT_PRESET, PRESETS
+from landex.model_entries import NETWORK_KEYS, model_problems
+from landex.spelling import nearest
 
 Settings = dict[str, Any]
 
 _RESERVED_COHORTS = {"test", "compendium"}
 # One a part: training, select, calibrate and test.
 _FEWEST_GROUPS = 4
-# Settings of networks that have an effect only beside another one.
-_EFFECTIVE_WITH = {
-    "momentum": ("optimiser", "sgd"),
-    "deeper_rate": ("optimiser", "sgd"),
-    "weight_decay": ("optimiser", "adamw"),
-    "warmup": ("schedule", "cosine"),
-}
 
 
 def without_dropped(config: Mapping[str, Any]) -> Settings:
@@ -40,9 +33,19 @@ def schema_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> lis
     unnamed = list(_unnamed_problems(config))
     if unnamed:
         return unnamed
-    errors = Draft202012Validator(schema).iter_errors(config)
+    errors = Draft202012Validator(_with_values_of_grids(schema)).iter_errors(config)
     by_place = sorted(errors, key=lambda error: [str(part) for part in error.absolute_path])
     return [line for error in by_place for line in _lines(error)]
+
+
+def _with_values_of_grids(schema: Mapping[str, Any]) -> Settings:
+    """Return the schema with what every list of a grid may hold: values that its setting takes."""
+    complete: Settings = deepcopy(dict(schema))
+    settings = complete["$defs"]["model"]["properties"]
+    grid = settings["grid"]
+    grid["properties"] = {key: {**grid["additionalProperties"], "items": settings[key]} for key in sorted(NETWORK_KEYS)}
+    grid["additionalProperties"] = False
+    return complete
 
 
 def _unnamed_problems(config: Any, place: str = "") -> Iterator[str]:
@@ -63,17 +66,19 @@ def _lines(error: ValidationError) -> Iterator[str]:
         known = list(schema.get("properties", {}))
         for key in error.instance:
             if key not in known:
-                yield f"{within}{key}: unknown key{_nearest(str(key), known)}"
+                yield f"{within}{key}: unknown key{nearest(str(key), known)}"
     elif error.validator == "required" and isinstance(error.instance, dict):
         missing = [key for key in expected if key not in error.instance]
         yield f"{place}: the key {missing[0]} is missing"
     elif error.validator == "enum":
         choices = [str(choice) for choice in expected]
-        yield f"{place}: {error.instance!r} is not one of {', '.join(choices)}{_nearest(str(error.instance), choices)}"
+        yield f"{place}: {error.instance!r} is not one of {', '.join(choices)}{nearest(str(error.instance), choices)}"
     elif error.validator == "type":
         # YAML reads 1e-4 as text: it wants a dot.
         hint = " (YAML wants a dot in numbers such as 1.0e-4)" if _is_number_as_text(error.instance) else ""
         yield f"{place or 'config'}: {error.instance!r} should be {_words(expected)}{hint}"
+    elif error.validator == "uniqueItems":
+        yield f"{place}: {error.instance!r} names something twice"
     elif error.validator == "anyOf":
         yield f"{place}: {error.instance!r} is none of what is allowed here: {schema.get('description', '')}"
     elif error.parent is not None or "propertyNames" in list(error.absolute_schema_path):
@@ -105,18 +110,13 @@ def _words(types: str | list[str]) -> str:
     return " or ".join(names.get(name, f"a {name}") for name in ([types] if isinstance(types, str) else types))
 
 
-def _nearest(word: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
-
-
 def meaning_problems(config: Mapping[str, Any]) -> list[str]:
     """List what a schema cannot say: contradictions between keys of a valid, completed config."""
     return [
         *_source_problems(config["compendium"]["sources"], "compendium.sources"),
         *_source_problems(config["external"], "external"),
         *_cohort_problems(config),
-        *_model_problems(config),
+        *model_problems(config["models"], config["report"]["baseline"]),
         *_split_problems(config),
     ]
 
@@ -145,48 +145,6 @@ def _cohort_problems(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"{section}.{name}: this name is taken; choose another for the cohort"
 
 
-def _model_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    models = config["models"]
-    if not models:
-        yield "models: name at least one model"
-    for name, entry in models.items():
-        for key in entry:
-            if problem := _setting_problem(entry, key):
-                yield f"models.{name}.{key}: {problem}"
-        if entry["kind"] == BLEND:
-            yield from _blend_problems(name, entry, models)
-    baseline = config["report"]["baseline"]
-    if models and baseline not in models:
-        yield f"report.baseline: there is no model {baseline}{_nearest(baseline, list(models))}"
-
-
-def _blend_problems(name: str, entry: Mapping[str, Any], models: Mapping[str, Settings]) -> Iterator[str]:
-    members = entry.get("members", [])
-    if len(set(members)) < 2:
-        yield f"models.{name}.members: a blend combines at least two different models; name them"
-    for member in members:
-        if member not in models:
-            yield f"models.{name}.members: there is no model {member}{_nearest(member, list(models))}"
-        elif models[member]["kind"] == BLEND:
-            yield f"models.{name}.members: {member} is a blend itself; name its members instead"
-
-
-def _setting_problem(entry: Mapping[str, Any], key: str) -> str:
-    """Say why a setting does nothing in a model's entry; empty where it does something."""
-    kind = entry["kind"]
-    known = {"preset", *PRESETS[DEFAULT_PRESET]} if kind == NETWORK else set(KINDS[kind].defaults)
-    if key not in known | {"kind"}:
-        return f"a model of kind {kind} has no such setting"
-    if kind == "kernel_ridge" and key == "choose" and entry[key] == "gcv":
-        return "gcv goes with ridge only; choose leave_one_out or select"
-    if key in _EFFECTIVE_WITH:
-        other, needed = _EFFECTIVE_WITH[key]
-        found = model_settings(entry)[other]
-        if found != needed:
-            return f"has no effect with {other}: {found}; it goes with {needed}"
-    return ""
-
-
 def _split_problems(config: Mapping[str, Any]) -> Iterator[str]:
     fractions, sources = config["split"]["fractions"], config["compendium"]["sources"]
     if not math.isclose(sum(fractions), 1, abs_tol=1e-6):
@@ -208,24 +166,3 @@ def _group(name: str, source: Mapping[str, Any]) -> str:
 def _could_have_groups(source: Mapping[str, Any]) -> bool:
     """Tell whether a source's samples may make several groups: by a column of an AnnData file."""
     return str(source.get("matrix", "")).endswith(".h5ad") and bool(source.keys() & {"series", "group"})
-
-
-def model_settings(entry: Mapping[str, Any]) -> Settings:
-    """Complete one entry of `models:`: a network's preset with the entry's own settings laid over it."""
-    if entry["kind"] == NETWORK:
-        preset = entry.get("preset", DEFAULT_PRESET)
-        settings = dict(PRESETS[preset])
-        # The paper trains deeper networks with the lower of its two rates.
-        if preset == "dgex" and len(entry.get("hidden", settings["hidden"])) > 1:
-            settings["learning_rate"] = 3e-4
-        settings.update({key: value for key, value in entry.items() if key not in ("kind", "preset")})
-        return {key: _whole(value, PRESETS[preset][key]) for key, value in settings.items()}
-    kind = KINDS[entry["kind"]]
-    return {key: _whole(entry.get(key, default), default) for key, default in kind.defaults.items()} | kind.fixed
-
-
-def _whole(value: Any, like: Any) -> Any:
-    """Turn a number such as 8.0, which JSON schema takes for an integer, into one where one is expected."""
-    if isinstance(like, list):
-        return [_whole(item, like[0]) if like else item for item in value]
-    return int(value) if type(like) is int else value

@@ -54,6 +54,9 @@ class ExampleSource(Protocol):
     def load(self) -> "Examples":
         """Return all samples in memory; raises as `blocks`."""
 
+    def take(self, rows: NDArray[np.intp]) -> "Examples":
+        """Return some samples, in increasing order, in memory; raises as `blocks`."""
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -93,12 +96,12 @@ class Examples:
     def blocks(self, rows: int = ROWS_OF_BLOCK) -> Iterator["Examples"]:
         """Yield views of consecutive samples; see `ExampleSource`."""
         for start in range(0, len(self.samples), rows):
-            yield self.take(slice(start, start + rows)).checked()
+            yield self.take(slice(start, start + rows))
 
     def take(self, rows: slice | NDArray[np.intp]) -> "Examples":
-        """Return some samples."""
+        """Return some samples, views where `rows` is a slice; see `ExampleSource`."""
         names = np.array(self.samples, object)[rows].tolist()
-        return Examples(self.inputs[rows], self.targets[rows], self.measured[rows], names, self.features)
+        return Examples(self.inputs[rows], self.targets[rows], self.measured[rows], names, self.features).checked()
 
     def load(self) -> "Examples":
         """Return itself, checked."""
@@ -129,15 +132,25 @@ class StoredExamples:
         Increasing rows; all of them by default.
     scaling
         `training` (X) or `own` (the layer of that name).
+    targets
+        The targets to take, of all in their order.
     """
 
-    def __init__(self, matrix: Matrix, rows: NDArray[np.intp] | None = None, scaling: str = "training") -> None:
+    def __init__(
+        self,
+        matrix: Matrix,
+        rows: NDArray[np.intp] | None = None,
+        scaling: str = "training",
+        targets: slice = slice(None),
+    ) -> None:
         self._matrix = matrix
         self._rows = np.arange(matrix.shape[0]) if rows is None else rows
         self._layer = "X" if scaling == "training" else scaling
         self.landmarks = int((matrix.var["role"] == "landmark").sum())
         self.samples: list[str] = matrix.obs.index[self._rows].astype(str).tolist()
-        self.features: pd.DataFrame = matrix.var.iloc[self.landmarks :]
+        first, last, _ = targets.indices(matrix.shape[1] - self.landmarks)
+        self._targets = slice(self.landmarks + first, self.landmarks + last)
+        self.features: pd.DataFrame = matrix.var.iloc[self._targets]
 
     def blocks(self, rows: int = ROWS_OF_BLOCK) -> Iterator[Examples]:
         """Yield consecutive samples; see `ExampleSource`."""
@@ -148,18 +161,26 @@ class StoredExamples:
         """Return all samples in memory."""
         return self._read(slice(None))
 
-    def _read(self, place: slice) -> Examples:
+    def take(self, rows: NDArray[np.intp]) -> Examples:
+        """Return some samples, in increasing order, in memory."""
+        return self._read(rows)
+
+    def _read(self, place: slice | NDArray[np.intp]) -> Examples:
         matrix, rows = self._matrix, self._rows[place]
-        values = matrix.read(rows, self._layer)
-        if not np.isfinite(values).all():
-            row, column = np.argwhere(~np.isfinite(values))[0]
-            raise UserError(
-                f"{matrix.path}: sample {matrix.obs.index[rows[row]]}, gene {matrix.var.index[column]} has no finite "
-                "value; delete the file and run again"
-            )
+        inputs = np.empty((len(rows), self.landmarks), np.float32)
+        targets = np.empty((len(rows), len(self.features)), np.float32)
+        # Rows are read whole, because that is how the file has them; blocks keep the rest from piling up.
+        for some, values in matrix.blocks(rows, self._layer):
+            inputs[some], targets[some] = values[:, : self.landmarks], values[:, self._targets]
+            if not (np.isfinite(inputs[some]).all() and np.isfinite(targets[some]).all()):
+                row, column = np.argwhere(~np.isfinite(values))[0]
+                raise UserError(
+                    f"{matrix.path}: sample {matrix.obs.index[rows[some][row]]}, gene {matrix.var.index[column]} has "
+                    "no finite value; delete the file and run again"
+                )
         measured: Mask = matrix.read(rows, "measured").astype(bool, copy=False)
-        split = self.landmarks
-        return Examples(values[:, :split], values[:, split:], measured[:, split:], self.samples[place], self.features)
+        names = np.array(self.samples, object)[place].tolist()
+        return Examples(inputs, targets, measured[:, self._targets], names, self.features)
 
 
 def evenly_spaced(source: ExampleSource, most: int) -> Examples:
@@ -179,10 +200,12 @@ def evenly_spaced(source: ExampleSource, most: int) -> Examples:
 
 
 @contextmanager
-def open_parts(normalised: str | Path, split: str | Path, *parts: str) -> Iterator[list[StoredExamples]]:
-    """Open parts of the normalised compendium, in the order asked for."""
+def open_parts(
+    normalised: str | Path, split: str | Path, *parts: str, targets: slice = slice(None)
+) -> Iterator[list[StoredExamples]]:
+    """Open parts of the normalised compendium, in the order asked for, with all targets or some."""
     with open_matrix(normalised) as matrix:
-        yield [StoredExamples(matrix, rows_of_part(split, part)) for part in parts]
+        yield [StoredExamples(matrix, rows_of_part(split, part), targets=targets) for part in parts]
 
 
 def read_parts(normalised: str | Path, split: str | Path, *parts: str) -> list[Examples]:

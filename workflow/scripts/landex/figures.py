@@ -161,18 +161,30 @@ def _sides(errors: pd.DataFrame, network: str, baseline: str) -> list[tuple[str,
 
 
 def learning_figure(history: pd.DataFrame, best_epoch: int | None) -> go.Figure:
-    """Draw a network's MAE on the training and the select part by epoch; a line marks the weights kept."""
+    """Draw a network's MAE on the training and the select part by epoch; a line marks the weights kept.
+
+    A model of several pieces has a pair of curves for each, under two names.
+    """
     figure = go.Figure()
+    pieces = list(history.groupby("piece", sort=False))
     for column, name, colour, dash in _CURVES:
-        figure.add_scatter(
-            x=history["epoch"].to_numpy(), y=np.float32(history[column]), mode="lines", name=name,
-            line={"color": colour, "width": 2, "dash": dash},
-            hovertemplate=f"{name}: epoch %{{x}}, MAE %{{y:.4f}}<extra></extra>",
-        )  # fmt: skip
+        for number, (piece, rows) in enumerate(pieces):
+            shown = f"{name}, piece {piece}" if len(pieces) > 1 else name
+            figure.add_scatter(
+                x=rows["epoch"].to_numpy(), y=np.float32(rows[column]), mode="lines", name=name,
+                legendgroup=name, showlegend=number == 0,
+                line={"color": colour, "width": _curve_width(len(pieces)), "dash": dash},
+                hovertemplate=f"{shown}: epoch %{{x}}, MAE %{{y:.4f}}<extra></extra>",
+            )  # fmt: skip
     if best_epoch is not None:
         figure.add_vline(x=best_epoch, line={"color": BASELINE_GREY, "width": 1, "dash": "dot"})
     figure.update_layout(xaxis_title="epoch", yaxis_title="MAE (z-scores)")
     return figure
+
+
+def _curve_width(pieces: int) -> float:
+    """Return the width of a learning curve: thin where many lie over one another."""
+    return 2 if pieces == 1 else 1
 
 
 _CURVES = (
@@ -224,12 +236,14 @@ def write_scatter(
 def write_learning_curves(
     path: str | Path, histories: Mapping[str, pd.DataFrame], models: Mapping[str, ModelRecord]
 ) -> None:
-    """Write the learning curves of all networks as one SVG, a panel a network."""
+    """Write the learning curves of all networks as one SVG, a panel a network, a pair of curves a piece."""
     figure, panels = _panels(len(histories), width=3.6, height=2.9)
     for axes, (network, history) in zip(panels, histories.items(), strict=False):
+        pieces = [rows for _, rows in history.groupby("piece", sort=False)]
         for column, name, colour, dash in _CURVES:
-            axes.plot(history["epoch"], history[column], color=colour, label=name, lw=1.5,
-                      ls="--" if dash == "dash" else "-")  # fmt: skip
+            for number, rows in enumerate(pieces):
+                axes.plot(rows["epoch"], rows[column], color=colour, label=None if number else name,
+                          lw=0.75 * _curve_width(len(pieces)), ls="--" if dash == "dash" else "-")  # fmt: skip
         best = models[network].best_epoch
         if best is not None:
             axes.axvline(best, color=BASELINE_GREY, lw=0.8, ls=":")

@@ -1,15 +1,19 @@
 """Files that are whole or not there at all."""
 
 import gzip
+import hashlib
 import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from landex.errors import UserError
 
 _CHUNK = 1 << 20
+# Content is read up to this size; above it a file is known by size, modification time and inode.
+_CONTENT_LIMIT = 1 << 30
 
 
 @contextmanager
@@ -28,6 +32,26 @@ def atomic(path: str | Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_room(path: str | Path, size: int) -> None:
+    """Make sure that a file of some bytes can be written; HDF5 crashes where it cannot.
+
+    Raises
+    ------
+    OSError
+        With the file's name, if the disk, a quota or a limit has no room for it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # macOS has no such call.
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{os.getpid()}.partial.") as probe:
+        try:
+            os.posix_fallocate(probe.fileno(), 0, size)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def check_gzip(path: str | Path) -> None:
@@ -49,3 +73,18 @@ def check_gzip(path: str | Path) -> None:
         raise UserError(f"{path}: not a whole gzip file ({error}); fetch it again") from error
     except (EOFError, zlib.error) as error:
         raise UserError(f"{path}: the gzip file is cut short or damaged ({error}); fetch it again") from error
+
+
+def file_state(path: str | Path) -> str:
+    """Return size, modification time and inode of a file, as text."""
+    status = Path(path).stat()
+    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
+
+
+def file_identity(path: str | Path) -> str:
+    """Return the hash of a file's content; of a file above 1 GiB, its state."""
+    path = Path(path)
+    if path.stat().st_size > _CONTENT_LIMIT:
+        return file_state(path)
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "blake2b").hexdigest()[:32]

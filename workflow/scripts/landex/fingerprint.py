@@ -11,10 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from landex.files import atomic
-
-# Content is read up to this size; above it a file is known by size, modification time and inode.
-_CONTENT_LIMIT = 1 << 30
+from landex.files import atomic, file_identity, file_state
 
 
 def code_fingerprint(script: str | Path, package: str | Path, *modules: str) -> str:
@@ -130,15 +127,11 @@ class FileFingerprints:
     def __call__(self, path: str | Path) -> str:
         """Return the fingerprint of one existing file; OSError if it cannot be read."""
         path = Path(path).resolve()
-        status = path.stat()
-        state = f"{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
-        if status.st_size > _CONTENT_LIMIT:
-            return state
+        state = file_state(path)
         known = self._known.get(str(path))
         if isinstance(known, list) and len(known) == 2 and known[0] == state:
             return known[1]
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "blake2b").hexdigest()[:32]
+        digest = file_identity(path)
         self._known[str(path)] = [state, digest]
         self._save()
         return digest

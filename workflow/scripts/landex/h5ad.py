@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -19,6 +20,8 @@ Block = NDArray[np.float32]
 # Rows of a block: at 10,000 genes 10 MB of float32, enough for the disk and little for memory.
 ROWS = 256
 _CHUNK_BYTES = 1 << 20
+# Rows that lie farther apart are read apart; nearer ones mostly share a chunk.
+_FAR = 32
 
 
 @dataclass(frozen=True)
@@ -61,14 +64,14 @@ class Matrix:
                 # A layer that is the same everywhere was never written: no room in memory either.
                 return np.broadcast_to(dataset.fillvalue, (len(rows), self.shape[1]))
             chosen = np.empty((len(rows), self.shape[1]), dataset.dtype)
-            for start in range(0, len(rows), ROWS):
-                some = rows[start : start + ROWS]
+            for place in _runs(rows):
+                some = rows[place]
                 first, last = int(some.min()), int(some.max())
                 if last - first == len(some) - 1 and (np.diff(some) == 1).all():
-                    dataset.read_direct(chosen[start : start + len(some)], np.s_[first : last + 1])
+                    dataset.read_direct(chosen[place], np.s_[first : last + 1])
                 else:
                     # A range and a selection in memory are far faster than h5py's own selection of rows.
-                    chosen[start : start + ROWS] = dataset[first : last + 1][some - first]
+                    chosen[place] = dataset[first : last + 1][some - first]
             return chosen
         except OSError as error:
             raise UserError(f"{self.path}: damaged ({error}); delete it and run again") from error
@@ -79,6 +82,15 @@ class Matrix:
         for start in range(0, count, ROWS):
             place = slice(start, min(start + ROWS, count))
             yield place, self.read(place if rows is None else rows[place], layer)
+
+
+def _runs(rows: NDArray[np.intp]) -> Iterator[slice]:
+    """Cut rows into runs of near neighbours, of at most `ROWS`."""
+    far = np.flatnonzero(np.abs(np.diff(rows)) > _FAR) + 1
+    edges = [0, *far.tolist(), len(rows)]
+    for first, last in pairwise(edges):
+        for start in range(first, last, ROWS):
+            yield slice(start, min(start + ROWS, last))
 
 
 @contextmanager

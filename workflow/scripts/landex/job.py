@@ -1,5 +1,6 @@
 """What every script of a rule does around its one call: a log, errors in one line, the right package."""
 
+import errno
 import logging
 import os
 import sys
@@ -7,9 +8,21 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import landex
 from landex.errors import UserError
+
+# What a full disk, a used-up quota and a limit on the size of files say.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+# The terminal that the process was started on, while its output goes to a log.
+_terminal: TextIO | None = None
+
+
+def terminal() -> TextIO | None:
+    """Return the terminal that the job was started on, for progress; None where its errors went elsewhere."""
+    return _terminal
 
 
 @contextmanager
@@ -17,8 +30,8 @@ def job(log: str | Path, script: str | Path) -> Iterator[None]:
     """Run a block with all its output in the file `log`.
 
     Standard output and standard error are redirected as file descriptors, so that what native libraries
-    print is kept too. A `UserError` becomes one line in the log, any other exception its traceback; both
-    end the process with exit code 1.
+    print is kept too. A `UserError` becomes one line in the log, so does a full disk, any other exception its
+    traceback; all end the process with exit code 1.
 
     Parameters
     ----------
@@ -29,6 +42,9 @@ def job(log: str | Path, script: str | Path) -> Iterator[None]:
         run unseen by the hashes that decide which jobs are stale.
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
+    global _terminal
+    # Its own descriptor: the standard one is about to be the log's.
+    _terminal = os.fdopen(os.dup(2), "w") if os.isatty(2) else None
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -48,6 +64,13 @@ def job(log: str | Path, script: str | Path) -> Iterator[None]:
         yield
     except UserError as error:
         print(f"landex: {error}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            traceback.print_exc()
+        else:
+            place = f"{error.filename}: " if error.filename else ""
+            print(f"landex: {place}no room on the disk; make some and run again ({error})", file=sys.stderr, flush=True)
         sys.exit(1)
     except Exception:
         traceback.print_exc()

@@ -91,7 +91,7 @@ KINDS: dict[str, Kind] = {
         },
     ),
     BLEND: Kind("landex.baselines.blend:BlendModel", "", {"members": [], "per_target": False}),
-    NETWORK: Kind("landex.networks:NetworkModel"),
+    NETWORK: Kind("landex.networks.model:NetworkModel"),
 }
 
 

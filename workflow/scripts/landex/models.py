@@ -153,7 +153,8 @@ def write_metrics(path: str | Path, model: Predictor, select: ExampleSource, met
         **metrics,
         "parameters": model.parameters,
         "select_mae": validation_error(model, select),
-        "peak_memory_mb": peak,
+        # A model that was joined took what the largest of its pieces did.
+        "peak_memory_mb": max(peak, metrics.get("peak_memory_mb", 0)),
     }
     with atomic(path) as temporary:
         temporary.write_text(json.dumps(written, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -82,7 +82,7 @@ def read_run(
         summary=_read_table(summary, text=("cohort", "scaling", "model", "kind")),
         genes=_read_table(genes, text=("gene", "symbol", "ensembl", "cmap")),
         models=read_models(metrics),
-        histories={Path(path).parent.name: pd.read_csv(path, sep="\t") for path in histories},
+        histories={Path(path).parent.name: _read_table(path, text=("piece",)) for path in histories},
         quality={
             Path(path).name.removesuffix(".qc.tsv"): _read_table(
                 path, text=("sample", "series", "platform", "reason", "scale")
@@ -154,6 +154,7 @@ def page_content(run: Run) -> dict[str, Any]:
         "baseline": run.baseline,
         "network": run.network,
         "models": list(run.models.values()),
+        "pieces": {name: history["piece"].nunique() for name, history in run.histories.items()},
         "views": [{"id": f"{cohort}-{scaling}", "name": view_name(cohort, scaling)} for cohort, scaling in run.views],
         "results": _results(run.summary),
         "cohorts": cohorts,
@@ -261,11 +262,13 @@ def _memory(megabytes: float) -> str:
 
 
 def _setting(value: Any) -> str:
-    """Write one setting; a long list of numbers by its ends."""
+    """Write one setting as in a config; a long list of numbers by its ends."""
     if isinstance(value, list | tuple):
         if len(value) > 6 and not isinstance(value[0], str):
             return f"{len(value)} values from {value[0]:g} to {value[-1]:g}"
         return ", ".join(map(_setting, value))
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

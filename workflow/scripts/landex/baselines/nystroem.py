@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from landex.baselines.kernel_model import Floats, KernelModel, gaussian_kernel
 from landex.baselines.least_squares import Ridge
@@ -65,6 +66,10 @@ class NystroemFeatures:
     def load(self) -> Examples:
         """Return all samples in memory."""
         return self._of(self.source.load())
+
+    def take(self, rows: NDArray[np.intp]) -> Examples:
+        """Return some samples in memory."""
+        return self._of(self.source.take(rows))
 
     def _of(self, block: Examples) -> Examples:
         inputs = (gaussian_kernel(block.inputs, self.centres, self.gamma) @ self.root).astype(np.float32)
