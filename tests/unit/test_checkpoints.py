@@ -5,6 +5,7 @@ import resource
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ TRAININGS = {
 
 
 def trainer_of(settings: NetworkSettings, data: tuple[Examples, Examples], pool_bytes: int) -> Trainer:
-    return Trainer(settings, *data, None, Execution(False, 2), None, pool_bytes)
+    return Trainer(settings, *data, None, Execution(False, 2, pool_bytes))
 
 
 @contextmanager
@@ -169,6 +170,34 @@ def test_a_damaged_checkpoint_is_left_aside_with_a_warning(
         np.savez(path, x=1)
     assert checkpoints.read() is None
     assert "damaged" in caplog.text
+
+
+def test_a_state_that_lacks_an_array_is_damaged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    checkpoints = Checkpoints(tmp_path, "key", 0)
+    checkpoints.write(state([np.zeros(3), np.ones(2)]))
+    with np.load(tmp_path / "key.npz") as archive:
+        content = {name: archive[name] for name in archive.files if name != "good/1"}
+    np.savez(tmp_path / "key.npz", **content)
+    assert checkpoints.read() is None
+    assert "damaged" in caplog.text
+
+
+def test_a_state_of_another_network_is_left_aside(
+    data: tuple[Examples, Examples], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoints = Checkpoints(tmp_path, "key", 0)
+    trainer_of(replace(TRAININGS["dgex"], hidden=(7,)), data, 1 << 20).train(checkpoints)
+    found = trainer_of(TRAININGS["dgex"], data, 1 << 20).train(checkpoints)
+    assert "of another network" in caplog.text
+    assert found.course.resumptions == 0
+
+
+def test_what_lies_in_the_folder_beside_is_left_alone(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, "key", 0)
+    (tmp_path / "notes").mkdir()
+    assert checkpoints.write(state([np.zeros(3)]))
+    checkpoints.clear()
+    assert [file.name for file in tmp_path.iterdir()] == ["notes"]
 
 
 def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

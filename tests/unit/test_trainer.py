@@ -1,7 +1,9 @@
 """Training: the paper's update step by step, and what every training has to keep."""
 
 import json
+import os
 import re
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +25,10 @@ from landex.examples import Examples, open_parts
 from landex.h5ad import write_matrix
 from landex.kinds import KINDS
 from landex.models import open_model, validation_error
+from landex.networks.architecture import arrays_of, build_network
 from landex.networks.devices import Execution
-from landex.networks.fit import fit_network, part_of
+from landex.networks.fit import fit_network, operations, part_of
+from landex.networks.network import Network, OutputScale
 from landex.networks.pools import Pool
 from landex.networks.presets import PRESETS
 from landex.networks.settings import NetworkSettings
@@ -219,24 +223,33 @@ def test_a_training_that_diverges_ends_in_one_clear_line(
         Trainer(settings, *data).train()
 
 
-def write_run(folder: Path, samples: int = 30) -> None:
-    random = np.random.default_rng(5)
+def write_run(folder: Path, samples: int = 30, seed: int = 5, selected: int = 6) -> None:
+    random = np.random.default_rng(seed)
     genes = [f"g{number}" for number in range(6)]
     var = pd.DataFrame({"role": ["landmark"] * 3 + ["target"] * 3}, index=pd.Index(genes, name="gene"))
     obs = pd.DataFrame(index=pd.Index([f"s{row}" for row in range(samples)], name="sample"))
     values = random.normal(size=(samples, 6)).astype(np.float32)
     write_matrix(folder / "normalised.h5ad", obs, var, values, {"measured": np.ones(values.shape, bool)})
-    parts = np.array(["training"] * 18 + ["select"] * 6 + ["calibrate"] * 3 + ["test"] * 3)
+    parts = np.array(["training"] * 18 + ["select"] * selected + ["calibrate"] * (9 - selected) + ["test"] * 3)
     pd.DataFrame({"sample": obs.index, "part": parts}).to_csv(folder / "split.tsv", sep="\t", index=False)
 
 
-def fit(folder: Path, settings: dict[str, Any], part: tuple[int, int] = (1, 1), **train: Any) -> list[Path]:
+def fit(
+    folder: Path,
+    settings: dict[str, Any],
+    part: tuple[int, int] = (1, 1),
+    code: str = "code",
+    lambdas: list[float] | None = None,
+    **train: Any,
+) -> list[Path]:
     """Run the job in a folder that `write_run` has filled; return its outputs."""
     outputs = [folder / name for name in ("weights.h5", "history.tsv", "metrics.json")]
     how = {"device": "cpu", "gpus": 1, "allow_cpu": False, "checkpoint_minutes": 1, "tensorboard": False, **train}
     inputs = folder / "normalised.h5ad", folder / "split.tsv"
-    ridge = (KINDS["ridge"].estimator, KINDS["ridge"].defaults) if settings["skip"] == "ridge" else None
-    fit_network("deep", settings, part, ridge, how, 2, *inputs, folder / "scratch", "code", *outputs)
+    defaults = KINDS["ridge"].defaults
+    ridge = (KINDS["ridge"].estimator, {**defaults, "lambdas": lambdas or defaults["lambdas"]})
+    below = ridge if settings["skip"] == "ridge" else None
+    fit_network("deep", settings, part, below, how, 2, *inputs, folder / "scratch", code, *outputs)
     return outputs
 
 
@@ -272,6 +285,42 @@ def test_a_part_of_the_targets_is_trained_alone(tmp_path: Path) -> None:
     second = fit(tmp_path, mapping_of("deep", hidden=[7], epochs=1), (2, 2))[0]
     with open_model(second, KINDS["network"].model) as model:
         assert model.predict(np.eye(3, dtype=np.float32)).shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["nothing", "code", "setting", "part", "ridge", "data", "split"],
+)
+def test_an_interrupted_job_goes_on_if_nothing_that_it_depends_on_has_changed(
+    change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_run(tmp_path)
+    arguments: dict[str, Any] = {
+        "settings": mapping_of("deep", hidden=[7], epochs=3, skip="ridge"),
+        "part": (1, 3),
+        "code": "code",
+        "lambdas": [1.0],
+    }
+    told = iter(range(10))
+
+    def interrupted(trainer: Trainer, *rest: Any) -> None:
+        if next(told) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        take(trainer, *rest)
+
+    take = Trainer._keep
+    with monkeypatch.context() as patch, pytest.raises(UserError, match="SIGTERM"):
+        patch.setattr(Trainer, "_keep", interrupted)
+        fit(tmp_path, **arguments)
+    if change == "setting":
+        arguments["settings"]["dropout"] = 0.1
+    elif change in ("data", "split"):
+        write_run(tmp_path, seed=6 if change == "data" else 5, selected=5 if change == "split" else 6)
+    elif change != "nothing":
+        arguments |= {"code": {"code": "edit"}, "part": {"part": (2, 3)}, "ridge": {"lambdas": [2.0]}}[change]
+    fit(tmp_path, **arguments)
+    resumptions = json.loads((tmp_path / "metrics.json").read_text())["resumptions"]
+    assert resumptions == (1 if change == "nothing" else 0)
 
 
 def test_parts_of_the_targets_make_the_whole() -> None:
@@ -331,6 +380,35 @@ def test_a_network_that_learns_nothing_beside_a_ridge_predicts_as_the_ridge(tmp_
     expected = ridge.predict(inputs) if skip == "ridge" else np.zeros((5, 3))
     # The output's own weights begin within 1e-4 of 0.
     np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+def test_a_late_mae_of_summed_squares_is_summed_too(data: tuple[Examples, Examples]) -> None:
+    training, _ = data
+    settings = settings_of(
+        LINEAR, loss="summed_squares", batch=60, epochs=2, mae_from=0.5, monitored=60, learning_rate=1e-3
+    )
+    history = Trainer(settings, *data).train().course.history
+    # Summed over the targets, averaged over the samples: the measured share of four targets times their MAE.
+    expected = history[0].training_mae * training.measured.sum() / 60
+    assert history[1].training_loss == pytest.approx(expected, rel=1e-5)
+
+
+def test_operations_are_counted_by_hand() -> None:
+    counts = {
+        # 10 landmarks, 20 targets: on the inputs 4 a weight, above them 6, a frozen ridge 2.
+        (): 4 * 200,
+        (5,): 4 * 50 + 6 * 100,
+        (5, 7): 4 * 50 + 6 * (35 + 140),
+    }
+    for hidden, expected in counts.items():
+        for skip, more in (("none", 0), ("linear", 4 * 200), ("ridge", 2 * 200)):
+            settings = settings_of("deep", hidden=list(hidden), skip=skip)
+            fitted = (np.zeros((10, 20)), np.zeros(20)) if skip == "ridge" else None
+            arrays = arrays_of(build_network(settings, 10, 20, fitted))
+            assert operations(Network(settings, arrays, OutputScale.identity(20))) == expected + more
+    low = settings_of("deep", hidden=[], rank=7)
+    arrays = arrays_of(build_network(low, 10, 20))
+    assert operations(Network(low, arrays, OutputScale.identity(20))) == 4 * 70 + 6 * 140
 
 
 def test_the_loss_becomes_mae_for_the_last_share_of_the_epochs(data: tuple[Examples, Examples]) -> None:
@@ -426,6 +504,6 @@ def test_low_precision_trains_nearly_as_well(data: tuple[Examples, Examples]) ->
 def test_xla_takes_the_same_steps(optimiser: str, data: tuple[Examples, Examples]) -> None:
     settings = settings_of("deep", hidden=[16, 8], dropout=0.0, batch=16, epochs=4, optimiser=optimiser, ema=0.9)
     plain = Trainer(settings, *data).train()
-    compiled = Trainer(settings, *data, None, Execution(True, 3)).train()
+    compiled = Trainer(settings, *data, None, Execution(True, 3, 1 << 20)).train()
     for path, array in plain.network.arrays.items():
         np.testing.assert_allclose(compiled.network.arrays[path], array, atol=1e-5, err_msg=path)

@@ -17,7 +17,7 @@ from landex.fingerprint import FileFingerprints, code_fingerprint
 from landex.grids import expanded
 from landex.inputs import geo_file, input_problems
 from landex.kinds import BLEND, KINDS, NETWORK, module_of
-from landex.model_entries import WHOLE, model_settings, piece_part, piece_settings, pieces
+from landex.model_entries import WHOLE, model_settings, piece_part, piece_settings, pieces, training_memory_mb
 
 
 def stop_at(problems):

@@ -20,7 +20,7 @@ rule network:
     threads: 8
     resources:
         gpu=0 if config["train"]["device"] == "cpu" else config["train"]["gpus"],
-        mem_mb=8000,
+        mem_mb=lambda wildcards, attempt: attempt * training_memory_mb(MODELS[wildcards.model]),
         runtime=720,
     params:
         preset=lambda wildcards: MODELS[wildcards.model].get("preset"),

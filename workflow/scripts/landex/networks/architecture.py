@@ -106,11 +106,14 @@ class _Blocks:
     def skip(self, inputs: keras.KerasTensor, outputs: int) -> keras.KerasTensor:
         trained = self._settings.skip == "linear"
         # The output has a bias already, which is one too many for a trained skip.
-        return self._dense("skip", inputs, outputs, kernel_initializer="zeros", use_bias=not trained, trainable=trained)
+        # A ridge is exact: rounded, its products would be worse than the baseline that it is.
+        dtype = self._dtype if trained else keras.DTypePolicy("float32")
+        options = {"kernel_initializer": "zeros", "use_bias": not trained, "trainable": trained, "dtype": dtype}
+        return self._dense("skip", inputs, outputs, **options)
 
     def _dense(self, name: str, layer: keras.KerasTensor, units: int, **options: object) -> keras.KerasTensor:
         glorot = keras.initializers.GlorotUniform(seed=self._seed(name))
-        return keras.layers.Dense(units, name=name, dtype=self._dtype, **{"kernel_initializer": glorot, **options})(
+        return keras.layers.Dense(units, name=name, **{"kernel_initializer": glorot, "dtype": self._dtype, **options})(
             layer
         )
 

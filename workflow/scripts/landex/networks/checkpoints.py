@@ -6,10 +6,10 @@ import logging
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,37 +76,47 @@ class Checkpoints:
         try:
             with atomic(self._path) as temporary:
                 _write(temporary, state)
+            self._remove_others()
         except OSError as error:
             # A full disk may have room again at the next one; the training itself needs none.
             _logger.warning("no checkpoint after epoch %d: %s; the last one stays", state.course.epoch, error)
             return False
         finally:
             self._written = time.monotonic()
-        for other in self.folder.iterdir():
-            if other != self._path:
-                other.unlink()
         return True
 
     def read(self) -> TrainingState | None:
         """Return the kept state; None where there is none, or, with a warning, where it is damaged."""
-        if not self._path.exists():
+        if not self.found:
             return None
         try:
             return _read(self._path)
-        except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
+        except Exception as error:  # what a damaged archive makes zipfile and NumPy raise is no short list
             _logger.warning("%s: damaged (%s); the training begins anew", self._path, error)
             return None
 
+    @property
+    def found(self) -> bool:
+        """Whether there is one of this training."""
+        return self._path.exists()
+
     def clear(self) -> None:
-        """Remove everything: the training has ended."""
-        if self.folder.exists():
-            for file in self.folder.iterdir():
-                file.unlink()
+        """Remove everything: the training has ended. What cannot be removed stays."""
+        with suppress(OSError):
+            self._remove_others()
+            self._path.unlink(missing_ok=True)
             self.folder.rmdir()
+
+    def _remove_others(self) -> None:
+        """Remove states of other keys and what a killed process has left half-written."""
+        for pattern in ("*.npz", ".*.partial.*.npz"):
+            for other in self.folder.glob(pattern):
+                if other != self._path:
+                    other.unlink(missing_ok=True)
 
 
 def checkpoint_key(code: str, settings: Mapping[str, Any], inputs: list[str | Path]) -> str:
-    """Hash all that a training depends on: code, settings, and the content of its input files."""
+    """Hash all that a training depends on: code, settings, and its input files, as `file_identity` knows them."""
     parts = [code, json.dumps(settings, sort_keys=True), *(file_identity(path) for path in inputs)]
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
 
@@ -118,7 +128,8 @@ def _write(path: Path, state: TrainingState) -> None:
     named |= {f"kept/{name}": array for name, array in state.kept.items()}
     # NumPy's archive has a checksum an array, and unlike HDF5 it ends cleanly on a full disk.
     with path.open("wb") as stream:
-        np.savez(stream, course=np.array(json.dumps(state.course.to_mapping())), **named)
+        about = {"course": state.course.to_mapping(), "names": list(named)}
+        np.savez(stream, about=np.array(json.dumps(about)), **named)
         # A node may be lost right after the renaming; then the content must be on the disk already.
         stream.flush()
         os.fsync(stream.fileno())
@@ -127,11 +138,11 @@ def _write(path: Path, state: TrainingState) -> None:
 def _read(path: Path) -> TrainingState:
     with np.load(path, allow_pickle=False) as archive:
         arrays: dict[str, dict[str, NDArray[Any]]] = {"good": {}, "arrays": {}, "kept": {}}
-        course = Course.from_mapping(json.loads(str(archive["course"])))
-        for name in archive.files:
+        about = json.loads(str(archive["about"]))
+        course = Course.from_mapping(about["course"])
+        for name in about["names"]:
             group, _, rest = name.partition("/")
-            if rest:
-                arrays[group][rest] = archive[name]
+            arrays[group][rest] = archive[name]
     # They come in the order in which they were written.
     good = list(arrays["good"].values())
     return TrainingState(course, list(arrays["arrays"].values()) or good, good, arrays["kept"])

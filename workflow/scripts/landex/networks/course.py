@@ -26,7 +26,7 @@ class Epoch:
         Mean absolute errors in z-scores after the epoch, without dropout and noise, on the monitored training
         samples and on the select part.
     seconds
-        That the epoch took.
+        That its steps and their measurement took, that of waiting for samples included.
     """
 
     epoch: int
@@ -52,9 +52,12 @@ class Course:
     best_epoch
         Epoch whose weights are kept; 0 before the first.
     step, loss, seconds
-        Of the epoch under way: steps taken, sum of the loss over their samples, time.
+        Of the epoch under way: steps taken, sum of the loss over their samples, time, that of waiting for samples
+        included.
     steps, seconds_of_steps
         Of all epochs that have ended well.
+    wall
+        Seconds from the start to the last checkpoint or the end, less what passed between a stop and its resumption.
     divergences
         Epochs that diverged and were tried again with lower rates.
     resumptions
@@ -72,6 +75,7 @@ class Course:
     seconds: float = 0.0
     steps: int = 0
     seconds_of_steps: float = 0.0
+    wall: float = 0.0
     divergences: int = 0
     resumptions: int = 0
     stopped: str = ""

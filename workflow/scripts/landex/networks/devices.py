@@ -33,19 +33,33 @@ _REPEATS = 3
 
 @dataclass(frozen=True)
 class Execution:
-    """How training steps are carried out: whether XLA compiles them, and how many one call of TensorFlow takes."""
+    """How training steps are carried out.
+
+    Parameters
+    ----------
+    xla
+        Whether XLA compiles them.
+    steps_per_call
+        How many one call of TensorFlow takes.
+    pool_bytes
+        Most memory of a pool of training samples on the device; what two can take is held there.
+    """
 
     xla: bool
     steps_per_call: int
+    pool_bytes: int
 
 
 EXECUTIONS = {
     # Measured at 943-3000-4760, batch 200, two cores: XLA takes half of the speed on a CPU (300 samples/s, 570 to 720
     # without); 8 steps a call gain a half (1,060), and 16 halve what is left of a call's own cost.
-    "cpu": Execution(xla=False, steps_per_call=16),
+    # Pools of a quarter of a GB keep the paper's training below 4 GB.
+    "cpu": Execution(xla=False, steps_per_call=16, pool_bytes=256 << 20),
     # Not measured here. A card is done with a step long before Python can start the next one, so calls are longer, and
     # XLA fuses the many small operations of normalisation and optimiser, each of which would be started by itself.
-    "gpu": Execution(xla=True, steps_per_call=128),
+    # A file gives some 10,000 samples a second at the paper's width, which a card outruns: it holds up to 4 GB of them,
+    # all of the paper's training samples with half of its targets.
+    "gpu": Execution(xla=True, steps_per_call=128, pool_bytes=2 << 30),
 }
 
 

@@ -1,11 +1,16 @@
 """The job that trains one network, or one piece of a model of several, and writes it."""
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from landex.errors import UserError
@@ -73,17 +78,21 @@ def fit_network(
     Raises
     ------
     UserError
-        If there are fewer targets than parts, a card was asked for and none is seen, the training diverges time and
-        again, or a signal ended it.
+        If there are fewer targets than parts, a card was asked for and none is seen, batch normalisation meets several,
+        the device's memory is too small, the training diverges time and again, or a signal ended it.
     """
     device = choose_device(DeviceWishes(train["device"], train["gpus"], train["allow_cpu"]), threads)
     wanted = NetworkSettings.from_mapping(settings)
-    key = checkpoint_key(code, {**settings, "part": list(part)}, [normalised, split])
-    checkpoints = Checkpoints(scratch, key, train["checkpoint_minutes"])
-    with open_parts(normalised, split, "training", "select", targets=_targets_of(normalised, part)) as (
-        training,
-        select,
-    ):
+    if wanted.normalisation == "batch" and len(device.names) > 1:
+        # Every card would have statistics of its own share.
+        raise UserError("batch normalisation goes with one card only; set train.gpus: 1 or normalisation: layer")
+    checkpoints = Checkpoints(
+        scratch, _key(code, settings, part, ridge, device, [normalised, split]), train["checkpoint_minutes"]
+    )
+    began = time.perf_counter()
+    targets = _targets_of(normalised, part)
+    with ExitStack() as opened:
+        training, select = opened.enter_context(open_parts(normalised, split, "training", "select", targets=targets))
         skip = _fitted(ridge, training, select, threads) if ridge else None
         trainer = Trainer(wanted, training, select, skip, device.execution, strategy_of(device))
         _logger.info(
@@ -94,13 +103,18 @@ def fit_network(
             "in memory" if trainer.in_memory else "read in blocks",
             device.description,
         )
-        trained = trainer.train(checkpoints, _listeners(wanted, train, Path(scratch).name, Path(history).parent))
+        before = time.perf_counter() - began
+        events = Path(history).parent / "tensorboard" if train["tensorboard"] else None
+        if events and not checkpoints.found:
+            rmtree(events, ignore_errors=True)
+        with _memory_told(wanted.batch):
+            trained = trainer.train(checkpoints, _listeners(opened, wanted.epochs, Path(scratch).name, events))
         model = NetworkModel([[trained.network]])
         check_room(weights, 4 * model.parameters + _ROOM_OF_HDF5)
         write_model(weights, "network", model)
         write_history(history, trained.course.history, "1.1")
         shown = {"kind": "network", "preset": preset, "settings": dict(settings), "device": device.description}
-        cost = _cost(trained, len(training.samples), device)
+        cost = {"seconds": before + trained.course.wall, **_cost(trained, len(training.samples), device)}
         write_metrics(metrics, model, select, {**shown, **cost, **describe_training(trained)})
     checkpoints.clear()
 
@@ -128,24 +142,54 @@ def _fitted(
     return model.coefficients, model.intercept
 
 
-def _listeners(settings: NetworkSettings, train: Mapping[str, Any], name: str, folder: Path) -> list[Listener]:
-    listeners = [log_of(settings.epochs)]
+def _key(
+    code: str,
+    settings: Mapping[str, Any],
+    part: tuple[int, int],
+    ridge: tuple[str, Mapping[str, Any]] | None,
+    device: Device,
+    inputs: list[str | Path],
+) -> str:
+    # What steps are carried out on decides on the order of samples and on rounding, versions on everything.
+    run_by = [device.kind, len(device.names), device.execution.pool_bytes, tf.__version__, keras.__version__]
+    return checkpoint_key(code, {**settings, "part": part, "ridge": ridge, "run by": run_by}, inputs)
+
+
+def _listeners(opened: ExitStack, epochs: int, name: str, events: Path | None) -> list[Listener]:
+    listeners = [log_of(epochs)]
     if screen := terminal():
-        listeners.append(bar_on(screen, name, settings.epochs))
-    if train["tensorboard"]:
-        listeners.append(events_in(folder / "tensorboard"))
+        listeners.append(opened.enter_context(bar_on(screen, name, epochs)))
+    if events:
+        listeners.append(opened.enter_context(events_in(events)))
     return listeners
 
 
+@contextmanager
+def _memory_told(batch: int) -> Iterator[None]:
+    """Say in one line that the device has too little memory."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise UserError(
+            f"the device has too little memory for this training; lower its batch ({batch}), split its targets over "
+            f"more jobs (target_jobs), or choose precision: mixed_bfloat16 ({str(error).splitlines()[0]})"
+        ) from error
+
+
 def _cost(trained: Trained, samples: int, device: Device) -> dict[str, Any]:
-    """Return time, speed and memory for metrics.json."""
+    """Return speed and memory for metrics.json; the rate of products is that of float32, on all devices."""
     course = trained.course
-    speed, peak = samples * course.epoch / course.seconds_of_steps, sgemm_gflops()
+    speed = samples * course.epoch / course.seconds_of_steps
+    try:
+        peak = sgemm_gflops() * len(device.names)
+    except tf.errors.OpError as error:
+        # A training that has ended is not to fail for a figure.
+        _logger.warning("the rate of matrix products could not be measured: %s", error)
+        peak = None
     return {
-        "seconds": sum(row.seconds for row in course.history),
         "samples_per_second": speed,
         "sgemm_gflops": peak,
-        "fraction_of_sgemm": speed * operations(trained.network) / 1e9 / peak,
+        "fraction_of_sgemm": speed * operations(trained.network) / 1e9 / peak if peak else None,
         "peak_gpu_memory_mb": peak_gpu_memory_mb(device),
     }
 
@@ -157,10 +201,10 @@ def operations(network: Network) -> int:
     count 2, forwards only.
     """
     total = 0
+    lowest = next(layer for layer in ("hidden_1", "rank", "output") if f"{layer}/kernel" in network.arrays)
     for name, array in network.arrays.items():
         layer, _, kind = name.rpartition("/")
         if kind == "kernel" and array.ndim == 2:
             frozen = layer == "skip" and network.settings.skip == "ridge"
-            on_inputs = layer in ("hidden_1", "skip") or not network.settings.hidden
-            total += array.size * (2 if frozen else 4 if on_inputs else 6)
+            total += array.size * (2 if frozen else 4 if layer in ("skip", lowest) else 6)
     return total

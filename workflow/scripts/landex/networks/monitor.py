@@ -7,10 +7,12 @@ import tensorflow as tf
 
 from landex.examples import Examples, ExampleSource
 from landex.networks.network import OutputScale
-from landex.networks.pools import POOL_BYTES, bytes_of
+from landex.networks.pools import bytes_of
 from landex.threads import prefetched
 
 _ROWS = 1024
+# Holds the select part of a compendium of some tens of thousands of samples.
+_MOST_HELD = 256 << 20
 
 _Block = tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]
 
@@ -21,7 +23,7 @@ class Monitor:
     Parameters
     ----------
     source
-        The samples; what fits into a pool is held, more is read at every measurement.
+        The samples; up to 256 MB are held, more is read at every measurement.
     network
         The network.
     scale
@@ -31,7 +33,7 @@ class Monitor:
     def __init__(self, source: ExampleSource, network: keras.Model, scale: OutputScale) -> None:
         self._network, self._scale = network, scale
         self._source = source
-        fits = bytes_of(source) <= POOL_BYTES
+        fits = bytes_of(source) <= _MOST_HELD
         self._held = [_tensors(block) for block in source.load().blocks(_ROWS)] if fits else None
         self._compiled_sums = tf.function(self._sums, reduce_retracing=True)
 

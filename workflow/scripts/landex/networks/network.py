@@ -61,7 +61,9 @@ class OutputScale:
         return cls(((low + high) / 2).astype(np.float32), (half / 0.9).astype(np.float32))
 
     def to_output(self, scores: Block) -> Block:
-        """Map z-scores to the network's output."""
+        """Map z-scores to the network's output; an identity returns what it got."""
+        if not self.centre.any() and (self.factor == 1).all():
+            return scores
         return (scores - self.centre) / self.factor
 
     def to_scores(self, output: Block) -> Block:

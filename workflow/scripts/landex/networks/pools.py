@@ -1,6 +1,6 @@
 """The training samples in shuffled batches, from memory or from disk.
 
-What fits into a pool is held and shuffled as a whole. More is read in pages of neighbouring rows: an epoch visits
+What two pools can take is held and shuffled as a whole. More is read in pages of neighbouring rows: an epoch visits
 the pages in a new random order, some dozens of them make a pool, and the batches are dealt from the shuffled pool,
 while a thread reads the next one. So the targets are never in memory as a whole, the disk is read in long runs, and
 a batch mixes samples from all over the file. The order depends on the seed and the epoch alone: a training that was
@@ -19,9 +19,7 @@ from landex.examples import Examples, ExampleSource
 from landex.networks.network import OutputScale
 from landex.threads import prefetched
 
-# Three pools are alive at a time at most: in training, read ahead, and on its way to the device.
-POOL_BYTES = 512 << 20
-# At 10,000 genes 2.5 MB of neighbours: long enough for a disk, and a pool has some two hundred of them.
+# At 10,000 genes 2.5 MB of neighbours: long enough for a disk, and a pool has some hundred of them.
 ROWS_OF_PAGE = 64
 
 
@@ -64,17 +62,15 @@ class Pools:
     seed
         Of the order.
     pool_bytes
-        Most memory of a pool.
+        Most memory of a pool; three are alive at a time at most: in training, read ahead, and on its way to the device.
     """
 
-    def __init__(
-        self, source: ExampleSource, scale: OutputScale, batch: int, seed: int, pool_bytes: int = POOL_BYTES
-    ) -> None:
+    def __init__(self, source: ExampleSource, scale: OutputScale, batch: int, seed: int, pool_bytes: int) -> None:
         self._source, self._scale, self._batch, self._seed = source, scale, batch, seed
         self.samples = len(source.samples)
         self.steps = -(-self.samples // batch)
         size = bytes_of(source)
-        self.in_memory = size <= pool_bytes
+        self.in_memory = size <= 2 * pool_bytes
         # Whole batches, at least one.
         fitting = int(self.samples * pool_bytes / max(1, size)) // batch * batch
         self._rows = self.samples if self.in_memory else max(batch, fitting)

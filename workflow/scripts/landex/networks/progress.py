@@ -1,6 +1,8 @@
 """Seeing a training: a line an epoch in the log, a bar on a terminal, events for TensorBoard."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -30,23 +32,23 @@ def log_of(epochs: int) -> Listener:
     return tell
 
 
-def bar_on(terminal: TextIO, name: str, epochs: int) -> Listener:
-    """Return what draws a progress bar with the newest select MAE on a terminal."""
-    bar = tqdm(total=epochs, desc=name, unit="epoch", file=terminal, leave=False, dynamic_ncols=True)
+@contextmanager
+def bar_on(terminal: TextIO, name: str, epochs: int) -> Iterator[Listener]:
+    """Draw a progress bar with the newest select MAE on a terminal."""
+    with tqdm(total=epochs, desc=name, unit="epoch", file=terminal, leave=False, dynamic_ncols=True) as bar:
 
-    def tell(row: Epoch) -> None:
-        bar.set_postfix_str(f"select MAE {row.select_mae:.4f}", refresh=False)
-        # An epoch that diverged comes again, a resumed training begins late: the bar follows the epoch's number.
-        bar.n = row.epoch
-        bar.refresh()
-        if row.epoch == epochs:
-            bar.close()
+        def tell(row: Epoch) -> None:
+            bar.set_postfix_str(f"select MAE {row.select_mae:.4f}", refresh=False)
+            # A resumed training begins late: the bar follows the epoch's number.
+            bar.n = row.epoch
+            bar.refresh()
 
-    return tell
+        yield tell
 
 
-def events_in(folder: str | Path) -> Listener:
-    """Return what writes an event an epoch for TensorBoard into a folder."""
+@contextmanager
+def events_in(folder: str | Path) -> Iterator[Listener]:
+    """Write an event an epoch for TensorBoard into a folder."""
     writer = tf.summary.create_file_writer(str(folder))
 
     def tell(row: Epoch) -> None:
@@ -55,4 +57,5 @@ def events_in(folder: str | Path) -> Listener:
             tf.raw_ops.WriteScalarSummary(writer=writer._resource, step=row.epoch, tag=name, value=getattr(row, name))
         writer.flush()
 
-    return tell
+    yield tell
+    writer.close()

@@ -1,4 +1,7 @@
-"""Training steps, compiled: many a call, on one device or on several that share each batch."""
+"""Training steps, compiled: many a call, on one device or on several that share each batch.
+
+Devices draw the same dropout masks and noise, each for its own share of the rows.
+"""
 
 from collections.abc import Callable
 
@@ -27,7 +30,7 @@ class Steps:
     strategy
         Of several devices, or None for one.
     xla
-        Whether to compile a step with XLA.
+        Whether to compile a step with XLA; on one device only.
     """
 
     def __init__(
@@ -138,7 +141,8 @@ class Steps:
             if counted is not None:
                 difference *= counted[share]
             errors = error_sum(loss, difference, self._settings.huber_delta)
-            value = errors / divisor(loss, tf.shape(targets)[0], values)
+            # Of the loss of the whole training: a late MAE keeps its size, for which the rates are.
+            value = errors / divisor(self._settings.loss, tf.shape(targets)[0], values)
         return value, tape.gradient(value, self._network.trainable_variables)
 
     def _move(self, gradients: list[tf.Tensor], rate: tf.Tensor, step: tf.Tensor) -> None:

@@ -20,7 +20,7 @@ from landex.networks.interruptions import Interruptions
 from landex.networks.monitor import Monitor
 from landex.networks.network import Network, OutputScale
 from landex.networks.optimisers import build_optimiser
-from landex.networks.pools import POOL_BYTES, Pools
+from landex.networks.pools import Pools
 from landex.networks.schedules import decayed, learning_rates
 from landex.networks.settings import NetworkSettings
 from landex.networks.steps import Steps
@@ -62,8 +62,6 @@ class Trainer:
         How steps are compiled and called.
     strategy
         Of several devices, or None for one.
-    pool_bytes
-        Most memory of a pool of training samples.
     """
 
     def __init__(
@@ -74,8 +72,8 @@ class Trainer:
         skip: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
         execution: Execution = EXECUTIONS["cpu"],
         strategy: tf.distribute.Strategy | None = None,
-        pool_bytes: int = POOL_BYTES,
     ) -> None:
+        self._began = time.perf_counter()
         keras.utils.set_random_seed(settings.seed)
         self.settings = settings
         if settings.output == "tanh" and settings.target_scaling == "range":
@@ -89,7 +87,7 @@ class Trainer:
             self._averages = [tf.Variable(variable.value) for variable in averaged]
         self.steps = Steps(settings, self.network, self._optimiser, self._averages, strategy, execution.xla)
         self._steps_per_call = execution.steps_per_call
-        self._pools = Pools(training, self.scale, settings.batch, settings.seed, pool_bytes)
+        self._pools = Pools(training, self.scale, settings.batch, settings.seed, execution.pool_bytes)
         chosen = np.random.default_rng(settings.seed).permutation(len(training.samples))[: settings.monitored]
         self._monitored = Monitor(training.take(np.sort(chosen)), self.network, self.scale)
         self._select = Monitor(select, self.network, self.scale)
@@ -101,7 +99,7 @@ class Trainer:
 
     @property
     def in_memory(self) -> bool:
-        """Whether all training samples fit into one pool."""
+        """Whether all training samples are held."""
         return self._pools.in_memory
 
     def train(self, checkpoints: Checkpoints | None = None, listeners: Sequence[Listener] = ()) -> Trained:
@@ -128,6 +126,7 @@ class Trainer:
                 except _Divergence as problem:
                     self._go_back(str(problem))
         course = self._state.course
+        course.wall += time.perf_counter() - self._began
         return Trained(Network(self.settings, dict(self._state.kept), self.scale), course)
 
     def _train_epoch(
@@ -139,20 +138,22 @@ class Trainer:
         late = course.epoch >= round(settings.mae_from * settings.epochs)
         if not course.step:
             course.loss = course.seconds = 0.0
+        began = time.perf_counter()
         for pool in self._pools.epoch(epoch, course.step):
             batches = -(-len(pool.order) // settings.batch)
             for first in range(0, batches, self._steps_per_call):
-                began = time.perf_counter()
                 count = min(self._steps_per_call, batches - first)
                 before = course.epoch * self._pools.steps + course.step
                 rates = self._rates(before, count)
                 course.loss += self.steps.take(pool, first, rates, before, late)
                 course.step += count
                 course.seconds += time.perf_counter() - began
+                began = time.perf_counter()
                 if not np.isfinite(course.loss):
                     raise _Divergence(f"in epoch {epoch} the loss became {course.loss}")
                 if course.step < self._pools.steps:
                     self._keep(checkpoints, interruptions)
+                    began = time.perf_counter()
         row, arrays = self._measured(epoch, float(rates[-1]), course)
         course.history.append(row)
         course.steps += course.step
@@ -174,7 +175,7 @@ class Trainer:
     def _measured(self, epoch: int, rate: float, course: Course) -> tuple[Epoch, Mapping[str, NDArray[np.float32]]]:
         """Return the row of an epoch whose steps are done, and the network's arrays; of the averages, if there are."""
         began = time.perf_counter()
-        current = [variable.numpy() for variable in self.network.trainable_variables] if self._averages else []
+        current = [np.array(one.numpy()) for one in self.network.trainable_variables] if self._averages else []
         for variable, average in zip(self.network.trainable_variables, self._averages, strict=bool(current)):
             variable.assign(average)
         training, select = self._monitored.error(), self._select.error()
@@ -200,21 +201,28 @@ class Trainer:
             course.stopped = f"all {settings.epochs} epochs done"
         elif settings.patience is not None and row.epoch - lowest >= settings.patience:
             course.stopped = f"no lower select MAE in the {settings.patience} epochs after epoch {lowest}"
-        everything = self._read_arrays()
-        self._state = TrainingState(course, everything, everything, kept)
+        # Over the last good epoch's, so that there is never a third copy of everything.
+        for array, variable in zip(self._state.good, self._variables(), strict=True):
+            np.copyto(array, variable.numpy())
+        self._state = TrainingState(course, self._state.good, self._state.good, kept)
 
     def _keep(self, checkpoints: Checkpoints | None, interruptions: Interruptions) -> None:
         """Write a checkpoint where one is due, and end where a signal asks for it."""
         course = self._state.course
         if checkpoints and (interruptions.pending or checkpoints.due):
             arrays = self._read_arrays() if course.step else self._state.good
-            written = checkpoints.write(replace(self._state, arrays=arrays))
+            wall = course.wall + time.perf_counter() - self._began
+            written = checkpoints.write(replace(self._state, course=replace(course, wall=wall), arrays=arrays))
         if interruptions.pending and not course.stopped:
             place = f"in epoch {course.epoch + 1} of {self.settings.epochs}, after {course.step} of its steps"
             kept = f"; the next run goes on from there ({checkpoints.folder})" if checkpoints and written else ""
             raise UserError(f"training stopped by {interruptions.pending} {place}{kept}")
 
     def _resume(self, state: TrainingState) -> None:
+        shapes = [array.shape for array in self._state.good]
+        if any([array.shape for array in arrays] != shapes for arrays in (state.arrays, state.good)):
+            _logger.warning("the checkpoint is of another network; the training begins anew")
+            return
         state.course.resumptions += 1
         self._state = state
         self._write_arrays(state.arrays)
