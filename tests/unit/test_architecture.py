@@ -335,9 +335,9 @@ def test_batches_of_mixed_precision_keep_variables_gradients_and_outputs_in_floa
     inputs = np.random.default_rng(1).normal(size=(100, 32)).astype(np.float32)
     for layer in ("hidden_1", "hidden_2", "rank", "output"):
         assert mixed.get_layer(layer).compute_dtype == "bfloat16"
+        assert plain.get_layer(layer).compute_dtype == "float32"
     # A ridge stays the baseline that it is.
     assert mixed.get_layer("skip").compute_dtype == "float32"
-        assert plain.get_layer(layer).compute_dtype == "float32"
     assert {str(variable.dtype) for variable in mixed.weights} == {"float32"}
     with tf.GradientTape() as tape:
         output = mixed(inputs, training=True)
