@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from landex.examples import Examples, StoredExamples
 from landex.h5ad import open_matrix
-from landex.networks.presets import PRESETS
+from landex.model_entries import network_settings
 
 Figures = dict[str, float]
 
@@ -61,9 +61,8 @@ class Case:
     @property
     def settings(self) -> dict[str, Any]:
         """Return landex's settings."""
-        own = ("ensemble", "target_jobs")
         return {
-            **{key: value for key, value in PRESETS["dgex"].items() if key not in own},
+            **network_settings({"kind": "network", "preset": "dgex"}),
             "hidden": list(self.hidden),
             "loss": "mse",
             "optimiser": self.optimiser,
@@ -316,8 +315,7 @@ def our_demo(folder: str, seed: int) -> Mapping[str, float]:
 
     device = choose_device(DeviceWishes("auto", 1, False), cores())
     training, select = (as_examples(*part) for part in demo_parts(folder))
-    own = ("ensemble", "target_jobs")
-    settings = {key: value for key, value in PRESETS["relu_tanh"].items() if key not in own} | {"seed": seed}
+    settings = network_settings({"kind": "network", "preset": "relu_tanh", "seed": seed})
     began = time.perf_counter()
     trainer = Trainer(NetworkSettings.from_mapping(settings), training, select, None, device.execution)
     trained = trainer.train()

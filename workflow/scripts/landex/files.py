@@ -14,6 +14,8 @@ from landex.errors import UserError
 _CHUNK = 1 << 20
 # Content is read up to this size; above it a file is known by size, modification time and inode.
 _CONTENT_LIMIT = 1 << 30
+# For HDF5's own structures.
+_ROOM_OF_HDF5 = 1 << 20
 
 
 @contextmanager
@@ -35,7 +37,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
 
 
 def check_room(path: str | Path, size: int) -> None:
-    """Make sure that a file of some bytes can be written; HDF5 crashes where it cannot.
+    """Make sure that an HDF5 file with arrays of some bytes can be written; HDF5 crashes where it cannot.
 
     Raises
     ------
@@ -49,7 +51,7 @@ def check_room(path: str | Path, size: int) -> None:
         return
     with NamedTemporaryFile(dir=path.parent, prefix=f".{os.getpid()}.partial.") as probe:
         try:
-            os.posix_fallocate(probe.fileno(), 0, size)
+            os.posix_fallocate(probe.fileno(), 0, size + _ROOM_OF_HDF5)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(path)) from error
 

@@ -28,9 +28,6 @@ from landex.networks.progress import bar_on, events_in, log_of
 from landex.networks.settings import NetworkSettings
 from landex.networks.trainer import Trained, Trainer, describe_training
 
-# For HDF5's own structures.
-_ROOM_OF_HDF5 = 1 << 20
-
 _logger = logging.getLogger(__name__)
 
 
@@ -110,7 +107,7 @@ def fit_network(
         with _memory_told(wanted.batch):
             trained = trainer.train(checkpoints, _listeners(opened, wanted.epochs, Path(scratch).name, events))
         model = NetworkModel([[trained.network]])
-        check_room(weights, 4 * model.parameters + _ROOM_OF_HDF5)
+        check_room(weights, 4 * model.parameters)
         write_model(weights, "network", model)
         write_history(history, trained.course.history, "1.1")
         shown = {"kind": "network", "preset": preset, "settings": dict(settings), "device": device.description}
