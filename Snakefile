@@ -29,6 +29,7 @@ rule all:
         "results/report/report.html",
         "results/report/summary.tsv",
         "results/report/genes.tsv",
+        tables_of_evaluation(),
 
 
 rule fetch:

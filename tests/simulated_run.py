@@ -1,14 +1,18 @@
 """A simulated run for tests of the report: files as the stages before it write them, with made-up numbers."""
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from landex.evaluation.strata import strata
+from landex.evaluation.verdict import Contenders, verdicts
 from landex.page import Run, read_run
-from landex.summary import read_evaluations, read_models, summarise, widen
+from landex.summary import read_comparisons, read_evaluations, read_models, summarise, widen
+from landex.vocabulary import NULL
 
 # A title that a submitter could have typed.
 MARKUP = '<img src=x onerror="console.error(1)"> & <b>bold</b></script>'
@@ -25,8 +29,13 @@ def simulated_run(folder: Path, *, targets: int = 120) -> Run:
     The first target is called NA, the second carries markup in its symbol, the last two are overlapping.
     """
     inputs = _write_inputs(folder, targets)
-    errors = read_evaluations(inputs.pop("evaluations"))
-    tables = {"summary": summarise(errors, read_models(inputs["metrics"]), "ridge"), "genes": widen(errors)}
+    models, errors = read_models(inputs["metrics"]), read_evaluations(inputs.pop("evaluations"))
+    grouped, pairs = read_evaluations(inputs.pop("strata")), read_comparisons(_pairs(folder, errors))
+    tables = {
+        "summary": summarise(grouped, pairs, models, "ridge"),
+        "genes": widen(errors),
+        "verdict": verdicts(pairs, Contenders.of(models, "ridge", "deep"), 0.95, {"geuvadis": MARKUP}),
+    }
     written = {name: _write(table, folder / f"{name}.tsv") for name, table in tables.items()}
     return read_run(
         **inputs, **written, baseline="ridge", external=["kidney", "geuvadis"],
@@ -38,15 +47,18 @@ def _write_inputs(folder: Path, targets: int) -> dict[str, Any]:
     random = np.random.default_rng(1)
     genes = _genes(targets)
     difficulty = random.gamma(9, 0.06, targets)
-    evaluations = []
+    evaluations, grouped = [], []
     for rank, model in enumerate(MODELS):
         for shift, (cohort, scalings) in enumerate(VIEWS.items()):
             measured = genes.iloc[: targets if cohort == "test" else targets * 2 // 3]
             rows = [_errors(measured, difficulty, scaling, 0.03 * shift - 0.01 * rank, random) for scaling in scalings]
             path = folder / f"evaluation/{model}.{cohort}.tsv"
             evaluations.append(_write(pd.concat(rows), path))
+            tables = [strata(table, _samples()).assign(scaling=table["scaling"].iloc[0]) for table in rows]
+            grouped.append(_write(pd.concat(tables), folder / f"evaluation/strata/{model}.{cohort}.tsv"))
     return {
         "evaluations": evaluations,
+        "strata": grouped,
         "metrics": [_metrics(folder, model, kind, rank) for rank, (model, kind) in enumerate(MODELS.items())],
         "histories": [
             _history(folder, model, rank) for rank, (model, kind) in enumerate(MODELS.items()) if kind == "network"
@@ -98,8 +110,40 @@ def _errors(
         pearson=pearson,
         spearman=0.9 * pearson,
         r2=pearson**2,
+        r2_null=pearson**2,
+        bias=0.01,
         null_mae=0.8,
+        r_gene=0.97,
     )
+
+
+def _samples() -> pd.DataFrame:
+    figures = {"n": 100, "mae": 0.5, "rmse": 0.7, "bias": 0.01, "null_mae": 0.8}
+    return pd.DataFrame({"sample": [f"s{row}" for row in range(85)], "series": "GSE1", **figures})
+
+
+def _pairs(folder: Path, errors: pd.DataFrame) -> list[str]:
+    """Write comparisons whose intervals reach a point to either side of the improvement."""
+    paths = []
+    for cohort, of_cohort in errors[errors["overlapping"] == 0].groupby("cohort", sort=False):
+        rows = []
+        for scaling, view in of_cohort.groupby("scaling"):
+            mae = {**view.groupby("model", sort=False)["mae"].mean(), NULL: 0.8}
+            of_gene = view.pivot_table(index="gene", columns="model", values="mae").assign(**{NULL: 0.8})
+            for model, other in product(MODELS, mae):
+                if model == other:
+                    continue
+                gain, better = 100 * (1 - mae[model] / mae[other]), 100 * (of_gene[model] < of_gene[other]).mean()
+                rows.append(
+                    {
+                        "scaling": scaling, "model": model, "other": other, "targets": len(of_gene), "samples": 85,
+                        "unit": "samples", "units": 85, "mae": mae[model], "other_mae": mae[other],
+                        "improvement_percent": gain, "improvement_low": gain - 1, "improvement_high": gain + 1,
+                        "genes_better_percent": better, "genes_better_low": better - 2, "genes_better_high": better + 2,
+                    }
+                )  # fmt: skip
+        paths.append(_write(pd.DataFrame(rows), folder / f"evaluation/comparisons/{cohort}.tsv"))
+    return paths
 
 
 def _metrics(folder: Path, model: str, kind: str, rank: int) -> str:

@@ -58,11 +58,14 @@ class Expression:
         features = pd.DataFrame(index=[f"t{column}" for column in range(self.targets)])
         return Examples(inputs, targets, np.ones(targets.shape, bool), names, features)
 
-    def write(self, path: Path, samples: int) -> None:
-        """Draw samples into a file like results/normalised/compendium.h5ad."""
+    def write(self, path: Path, samples: int, series: int = 1) -> None:
+        """Draw samples into a file like results/normalised/compendium.h5ad, as so many series of one size."""
         roles = ["landmark"] * self.landmarks + ["target"] * self.targets
-        obs = pd.DataFrame(index=[f"s{row}" for row in range(samples)])
-        var = pd.DataFrame({"role": roles}, index=[f"g{column}" for column in range(len(roles))])
+        names = [f"g{column}" for column in range(len(roles))]
+        of_series = [f"GSE{row * series // samples + 1}" for row in range(samples)]
+        obs = pd.DataFrame({"series": of_series, "group": of_series}, index=[f"s{row}" for row in range(samples)])
+        identifiers = {"symbol": names, "ensembl": "", "cmap": "", "overlapping": "0"}
+        var = pd.DataFrame({"role": roles, **identifiers}, index=names)
         with create_matrix(path, obs, var) as out:
             for place, block in self.blocks(samples):
                 out.write(place, block)

@@ -70,7 +70,7 @@ BAD = {
     # What the schema says.
     "modles: {}": "modles: unknown key; did you mean models?",
     "split: {fraction: [1]}": "split.fraction: unknown key; did you mean fractions?",
-    "zzz: 1": "zzz: unknown key; known are compendium, external, geo, genes, split, models, train, report",
+    "zzz: 1": "zzz: unknown key; known are compendium, external, geo, genes, split, models, train, evaluation, report",
     "models: {deep: {lerning_rate: 0.1}}": "models.deep.lerning_rate: unknown key; did you mean learning_rate?",
     "external: {kidney: {platfrom: GPL96}}": "external.kidney.platfrom: unknown key; did you mean platform?",
     "models: {deep: {epochs: many}}": "models.deep.epochs: 'many' should be a whole number",

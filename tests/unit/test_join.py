@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from landex.h5ad import write_matrix
 from landex.kinds import KINDS
 from landex.model_entries import network_settings, piece_settings
-from landex.models import open_model, write_model
+from landex.models import EnsembleModel, open_model, write_model
 from landex.networks.join import join_networks
 from landex.networks.model import NetworkModel
 from landex.networks.network import Network, OutputScale
 from landex.networks.settings import NetworkSettings
+from landex.predict import write_predictions
+from landex.predictions import Predictions
 
 ENTRY = {"kind": "network", "preset": "dgex", "hidden": [], "ensemble": 2, "target_jobs": 2}
 # Two landmarks; the first part of the targets is one, the second two.
@@ -85,6 +87,38 @@ def test_the_joined_model_predicts_the_mean_of_the_members_of_every_part(folder:
     first, second = SELECT.T
     expected = [(first + 3 * second) / 2, (second + 4 * first) / 2, (2 * first + second) / 2]
     np.testing.assert_allclose(found, np.transpose(expected), rtol=1e-6)
+
+
+def test_the_spread_is_the_deviation_of_the_members_of_every_part_and_the_mean_is_unchanged(folder: Path) -> None:
+    join(folder)
+    with open_model(folder / "weights.h5", KINDS["network"].model) as model:
+        assert isinstance(model, EnsembleModel)
+        assert model.members == 2
+        mean, spread = model.predict_with_spread(SELECT)
+        np.testing.assert_array_equal(mean, model.predict(SELECT))
+    first, second = SELECT.T
+    members = [[first, 3 * second], [second, 4 * first], [2 * first, second]]
+    # Of two numbers the deviation is their distance by the root of 2.
+    expected = [np.abs(one - other) / np.sqrt(2) for one, other in members]
+    np.testing.assert_allclose(spread, np.transpose(expected), rtol=1e-6)
+    assert spread.dtype == np.float32
+
+
+def test_an_ensembles_spread_reaches_the_file_of_predictions_and_a_single_networks_does_not(folder: Path) -> None:
+    join(folder)
+    inputs = folder / "weights.h5", KINDS["network"].model, folder / "compendium.h5ad"
+    rows = np.array([1, 2, 4])
+    write_predictions(*inputs, folder / "predictions.h5", rows)
+    with open_model(*inputs[:2]) as model:
+        assert isinstance(model, EnsembleModel)
+        mean, spread = model.predict_with_spread(SELECT)
+        assert isinstance(model, NetworkModel)
+        write_model(folder / "single.h5", "network", NetworkModel([members[:1] for members in model.parts]))
+    found = Predictions.read(folder / "predictions.h5")
+    np.testing.assert_array_equal(found.scores["training"], mean)
+    np.testing.assert_array_equal(found.spreads["training"], spread)
+    write_predictions(folder / "single.h5", *inputs[1:], folder / "predictions.h5", rows)
+    assert Predictions.read(folder / "predictions.h5").spreads == {}
 
 
 def test_its_validation_error_is_that_of_the_joined_predictions(folder: Path) -> None:

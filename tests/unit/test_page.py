@@ -89,10 +89,21 @@ def test_every_number_of_the_results_table_is_the_summarys(page: Page, run: Run)
         expected = []
         for row in run.summary[run.summary["model"] == model].to_dict("records"):
             gain, better = row["improvement_percent"], row["genes_better_percent"]
-            signed = f"{gain:+.1f} %".replace("-", "\N{MINUS SIGN}")
+            bounds = f"[{row['improvement_low']:+.1f}, {row['improvement_high']:+.1f}]"
+            signed = f"{gain:+.1f} % {bounds}".replace("-", "\N{MINUS SIGN}")
             baseline = model == "ridge"
             expected += [f"{row['mae']:.3f}", *(["\N{EN DASH}"] * 2 if baseline else [signed, f"{better:.1f} %"])]
         assert [cell.strip() for cell in cells[1:]] == expected
+
+
+def test_the_verdict_of_the_evaluation_stands_on_top_place_by_place(page: Page, run: Run) -> None:
+    told = [run.verdict["sentence"].iloc[0]]
+    for place, rows in run.verdict.iloc[1:].groupby("place", sort=False):
+        told.append(f"{place}: {' '.join(rows['sentence'])}")
+    assert len(told) == 1 + len(run.views)
+    places = [page.text.index(sentence) for sentence in told]
+    assert places == sorted(places)
+    assert places[-1] < page.text.index("Error of every model in every cohort")
 
 
 def test_the_gene_table_holds_every_gene_and_number_of_genes_tsv(page: Page, run: Run) -> None:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from landex.errors import UserError
 from landex.h5ad import write_matrix
-from landex.parts import assign_parts, read_own_parts, rows_of_part, write_parts
+from landex.parts import assign_parts, read_own_parts, read_parts, rows_of_part, thin_parts, write_parts
 from landex.roles import GeneRoles, gene_roles
-from landex.vocabulary import PARTS
+from landex.vocabulary import PARTS, UNUSED
 
 FRACTIONS = [0.8, 0.1, 0.1]
 
@@ -170,6 +170,89 @@ def test_the_split_is_written_with_every_samples_source_and_group(tmp_path: Path
     assert sorted(row for of_part in rows for row in of_part) == list(range(60))
     for part, of_part in zip(PARTS, rows, strict=True):
         assert set(table["part"].iloc[of_part]) == {part}
+
+
+def write_split(path: Path, groups: list[str], seed: int = 1) -> pd.DataFrame:
+    """Write split.tsv of samples whose groups are given: nine in ten groups train."""
+    names = sorted(set(groups))
+    drawn = np.random.default_rng(seed).permutation(len(names))
+    others = {names[place]: PARTS[1 + turn % 3] for turn, place in enumerate(drawn[: max(3, len(names) // 10)])}
+    table = pd.DataFrame(
+        {
+            "sample": [f"s{number}" for number in range(len(groups))],
+            "source": "NA",
+            "series": groups,
+            "group": groups,
+            "part": [others.get(group, "training") for group in groups],
+        }
+    )
+    table.to_csv(path, sep="\t", index=False)
+    return table
+
+
+def thinned(folder: Path, fraction: float, *, undivided: bool, seed: int = 1) -> pd.DataFrame:
+    thin_parts(folder / "split.tsv", fraction, undivided, seed, folder / "thin.tsv")
+    return read_parts(folder / "thin.tsv")
+
+
+@pytest.mark.parametrize("undivided", [False, True])
+def test_a_smaller_fraction_is_part_of_every_larger_one_and_other_parts_stay(tmp_path: Path, undivided: bool) -> None:
+    sizes = np.random.default_rng(3).integers(1, 12, 60)
+    before = write_split(tmp_path / "split.tsv", np.repeat([f"GSE{n}" for n in range(60)], sizes).tolist())
+    training = before["part"] == "training"
+    smaller: set[str] = set()
+    for fraction in (0.1, 0.25, 0.5, 0.9):
+        after = thinned(tmp_path, fraction, undivided=undivided)
+        pd.testing.assert_frame_equal(after.drop(columns="part"), before.drop(columns="part"))
+        assert after["part"][~training].tolist() == before["part"][~training].tolist()
+        assert set(after["part"][training]) == {"training", UNUSED}
+        kept = set(after["sample"][after["part"] == "training"])
+        assert smaller < kept
+        smaller = kept
+        wanted = fraction * training.sum()
+        # Groups come whole: fewer than the largest of them too many.
+        assert round(wanted) <= len(kept) <= (round(wanted) if not undivided else wanted + sizes.max())
+        if undivided:
+            assert after[training].groupby("group")["part"].nunique().max() == 1
+
+
+def test_without_groups_samples_of_one_series_are_kept_and_left_out(tmp_path: Path) -> None:
+    write_split(tmp_path / "split.tsv", np.repeat([f"GSE{n}" for n in range(10)], 20).tolist())
+    after = thinned(tmp_path, 0.5, undivided=False)
+    assert (after[after["part"].isin(["training", UNUSED])].groupby("group")["part"].nunique() == 2).any()
+
+
+@settings(max_examples=25)
+@given(group_lists(), st.integers(0, 50), st.floats(0.05, 0.95))
+def test_the_group_that_reaches_the_share_comes_whole_and_is_the_last(
+    tmp_path_factory: pytest.TempPathFactory, groups: list[str], seed: int, fraction: float
+) -> None:
+    folder = tmp_path_factory.mktemp("thin")
+    before = write_split(folder / "split.tsv", groups, seed)
+    training = before[before["part"] == "training"]
+    try:
+        after = thinned(folder, fraction, undivided=True, seed=seed)
+    except UserError as error:
+        assert "are needed" in str(error)
+        return
+    sizes = after.loc[after["part"] == "training", "group"].value_counts()
+    assert sizes.to_dict() == training["group"].value_counts()[sizes.index].to_dict()
+    # Without the last group, whichever it is, the share was not reached.
+    assert sizes.sum() - sizes.max() < round(fraction * len(training)) <= sizes.sum()
+
+
+def test_another_seed_keeps_other_samples(tmp_path: Path) -> None:
+    write_split(tmp_path / "split.tsv", [f"GSE{n % 30}" for n in range(200)])
+    parts = [thinned(tmp_path, 0.5, undivided=True, seed=seed)["part"].tolist() for seed in (1, 1, 2)]
+    assert parts[0] == parts[1]
+    assert parts[0] != parts[2]
+
+
+def test_too_few_samples_to_learn_from_are_refused(tmp_path: Path) -> None:
+    write_split(tmp_path / "split.tsv", [f"GSE{n}" for n in range(40)])
+    with pytest.raises(UserError, match=r"learning_curve\.fractions: 0\.1 of 36 training samples leaves 4, and 10 are"):
+        thinned(tmp_path, 0.1, undivided=False)
+    assert not (tmp_path / "thin.tsv").exists()
 
 
 # Landmarks AARS1 (16) and ABCF1 (23); of the paper's targets DPM1 (8813) and FGR (2268); 999999999 is no gene at all.

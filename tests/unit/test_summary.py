@@ -1,13 +1,24 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from landex.errors import UserError
-from landex.summary import ModelRecord, best_network, read_evaluations, read_models, summarise, widen
-from landex.verdict import verdict
+from landex.summary import (
+    SUMMARY_COLUMNS,
+    ModelRecord,
+    best_network,
+    read_comparisons,
+    read_evaluations,
+    read_models,
+    read_table,
+    summarise,
+    view_name,
+    widen,
+)
 
 
 def record(name: str, kind: str, select_mae: float) -> ModelRecord:
@@ -21,138 +32,195 @@ MODELS = {
 }
 
 
-def table(maes: list[float], *, scaling: str = "training", overlapping: int = 1) -> pd.DataFrame:
-    """Four targets with the MAE given; the last is overlapping unless told otherwise."""
-    return pd.DataFrame(
-        {
-            "gene": ["7105", "NA", "ENSG3", "8"],
-            "symbol": ["TSPAN6", "NA", "", "G8"],
-            "ensembl": ["ENSG1", "", "ENSG3", ""],
-            "cmap": ["best_inferred", "inferred", "empty", "landmark"],
-            "overlapping": [0, 0, 0, overlapping],
-            "scaling": scaling,
-            "n": [10, 9, 10, 10],
-            "mae": maes,
-            "rmse": [2 * mae for mae in maes],
-            "pearson": [0.5, np.nan, 0.7, 1.0],
-            "spearman": [0.4, np.nan, 0.8, 1.0],
-            "r2": [0.2, np.nan, 0.4, 1.0],
-            "null_mae": [0.7, 0.8, 0.9, 1.0],
-        }
+def strata(mae: float, *, scaling: str = "training", targets: int = 3, overlapping: int = 1) -> pd.DataFrame:
+    """Return a model's strata; all but those of targets would be noticed."""
+    figures = ("rmse", "pearson", "spearman", "r2", "r2_null", "bias", "null_mae", "r_gene", "inferable_percent")
+    values = {name: mae + place / 10 for place, name in enumerate(figures, 1)}
+    rows = [("targets", "all", targets, mae), ("targets", "overlapping", overlapping, 0.01)]
+    rows += [("cmap", "all", 2, 9.0), ("series", "all", 3, 9.0)]
+    table = pd.DataFrame(rows, columns=["stratum", "name", "targets", "mae"]).assign(
+        samples=10, scaling=scaling, **values
     )
+    return table if overlapping else table.drop(1)
 
 
-def written(folder: Path, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def pair(model: str, other: str, gain: float, scaling: str = "training") -> dict[str, Any]:
+    return {
+        "model": model, "other": other, "unit": "series", "units": 7, "improvement_percent": gain,
+        "improvement_low": gain - 1, "improvement_high": gain + 1, "genes_better_percent": 60.0,
+        "genes_better_low": 55.0, "genes_better_high": 65.0, "p": 0.01, "scaling": scaling,
+    }  # fmt: skip
+
+
+def pairs_of(*scalings: str) -> pd.DataFrame:
+    rows = []
+    for scaling in scalings:
+        for number, model in enumerate(MODELS, 1):
+            rows += [pair(model, other, 10 * number, scaling) for other in (*MODELS, "(mean)") if other != model]
+    return pd.DataFrame(rows)
+
+
+def written(folder: Path, tables: dict[str, pd.DataFrame]) -> list[Path]:
+    folder.mkdir(exist_ok=True)
     paths = []
     for name, content in tables.items():
         paths.append(folder / f"{name}.tsv")
         content.to_csv(paths[-1], sep="\t", index=False)
-    return read_evaluations(paths)
+    return paths
 
 
 @pytest.fixture
-def errors(tmp_path: Path) -> pd.DataFrame:
-    both = [table([0.9, 0.9, 0.6, 0.1], scaling="own"), table([1.0, 1.2, 0.8, 0.1])]
-    return written(
-        tmp_path,
-        {
-            "ridge.test": table([0.4, 0.5, 0.6, 0.05]),
-            "ridge.rna": pd.concat([table([0.8, 0.8, 0.8, 0.1], scaling="own"), table([1.0, 1.0, 1.0, 0.1])]),
-            "wide.test": table([0.4, 0.5, 0.6, 0.9]),
-            "wide.rna": pd.concat(both),
-            "deep.test": table([0.3, 0.5, 0.55, 0.9]),
-            "deep.rna": pd.concat(both),
-        },
+def long_strata(tmp_path: Path) -> pd.DataFrame:
+    both = {"ridge": (0.8, 1.0), "wide": (0.9, 1.1), "deep": (0.7, 1.2)}
+    tables = {f"{name}.test": strata(mae) for name, mae in (("ridge", 0.5), ("wide", 0.45), ("deep", 0.4))}
+    for name, (own, training) in both.items():
+        tables[f"{name}.rna"] = pd.concat([strata(own, scaling="own"), strata(training, overlapping=0)])
+    return read_evaluations(written(tmp_path / "strata", tables))
+
+
+@pytest.fixture
+def long_pairs(tmp_path: Path) -> pd.DataFrame:
+    return read_comparisons(
+        written(tmp_path / "pairs", {"test": pairs_of("training"), "rna": pairs_of("training", "own")})
     )
 
 
-def test_figures_equal_those_worked_out_by_hand(errors: pd.DataFrame) -> None:
-    summary = summarise(errors, MODELS, "ridge").set_index(["cohort", "scaling", "model"])
-    row = summary.loc[("test", "training", "deep")]
-    assert row["mae"] == pytest.approx(1.35 / 3)
-    assert row["rmse"] == pytest.approx(2 * 1.35 / 3)
-    assert row["baseline_mae"] == pytest.approx(0.5)
-    assert row["null_mae"] == pytest.approx(0.8)
-    # 1 - .45 / .5; two of three genes are better, the tie is not.
-    assert row["improvement_percent"] == pytest.approx(10.0)
-    assert row["genes_better_percent"] == pytest.approx(200 / 3)
-    assert row["pearson"] == pytest.approx(0.6)
-    assert row["spearman"] == pytest.approx(0.6)
+def test_a_row_is_a_models_stratum_of_all_targets_and_its_comparison_with_the_baseline(
+    long_strata: pd.DataFrame, long_pairs: pd.DataFrame
+) -> None:
+    summary = summarise(long_strata, long_pairs, MODELS, "ridge")
+    assert summary.columns.tolist() == list(SUMMARY_COLUMNS)
+    row = summary.set_index(["cohort", "scaling", "model"]).loc[("test", "training", "deep")]
+    assert (row["mae"], row["rmse"], row["spearman"]) == (0.4, pytest.approx(0.5), pytest.approx(0.7))
+    assert (row["null_mae"], row["r_gene"]) == (pytest.approx(1.1), pytest.approx(1.2))
+    assert row["baseline_mae"] == 0.5
+    assert (row["improvement_percent"], row["improvement_low"], row["improvement_high"]) == (30, 29, 31)
+    assert (row["genes_better_percent"], row["genes_better_low"], row["genes_better_high"]) == (60, 55, 65)
+    assert (row["unit"], row["units"]) == ("series", 7)
     assert (row["targets"], row["overlapping"], row["samples"], row["kind"]) == (3, 1, 10, "network")
 
 
-def test_a_loss_is_negative(errors: pd.DataFrame) -> None:
-    summary = summarise(errors, MODELS, "ridge").set_index(["cohort", "scaling", "model"])
-    own = summary.loc[("rna", "own", "deep")]
-    # Mean .8 on both sides; one gene of three is better.
-    assert own["improvement_percent"] == pytest.approx(0.0)
-    assert own["genes_better_percent"] == pytest.approx(100 / 3)
-    assert summary.loc[("rna", "training", "deep"), "improvement_percent"] == pytest.approx(0.0)
-    swapped = summarise(errors, MODELS, "deep").set_index(["cohort", "scaling", "model"])
-    assert swapped.loc[("test", "training", "ridge"), "improvement_percent"] == pytest.approx(-100 * 0.05 / 0.45)
+def test_the_comparison_is_with_the_baseline_that_was_asked_for(
+    long_strata: pd.DataFrame, long_pairs: pd.DataFrame
+) -> None:
+    long_pairs.loc[(long_pairs["model"] == "ridge") & (long_pairs["other"] == "deep"), "improvement_percent"] = -25.0
+    summary = summarise(long_strata, long_pairs, MODELS, "deep").set_index(["cohort", "scaling", "model"])
+    row = summary.loc[("test", "training", "ridge")]
+    assert (row["improvement_percent"], row["baseline_mae"]) == (-25, 0.4)
 
 
-def test_the_baseline_is_compared_with_nothing(errors: pd.DataFrame) -> None:
-    rows = summarise(errors, MODELS, "ridge").query("model == 'ridge'")
-    assert rows[["improvement_percent", "genes_better_percent"]].isna().all(axis=None)
+def test_the_baseline_is_compared_with_nothing(long_strata: pd.DataFrame, long_pairs: pd.DataFrame) -> None:
+    rows = summarise(long_strata, long_pairs, MODELS, "ridge").query("model == 'ridge'")
+    assert len(rows) == 3
+    assert rows[["improvement_percent", "improvement_low", "genes_better_percent", "units"]].isna().all(axis=None)
     assert (rows["mae"] == rows["baseline_mae"]).all()
 
 
-def test_rows_come_by_cohort_then_training_scaling_then_model(errors: pd.DataFrame) -> None:
-    summary = summarise(errors, MODELS, "ridge")
+def test_rows_come_by_cohort_then_training_scaling_then_model(
+    long_strata: pd.DataFrame, long_pairs: pd.DataFrame
+) -> None:
+    summary = summarise(long_strata, long_pairs, MODELS, "ridge")
     views = [("test", "training"), ("rna", "training"), ("rna", "own")]
     expected = [(*view, model) for view in views for model in MODELS]
     assert list(summary[["cohort", "scaling", "model"]].itertuples(index=False, name=None)) == expected
 
 
+def test_a_cohort_without_overlapping_targets_counts_none(long_strata: pd.DataFrame, long_pairs: pd.DataFrame) -> None:
+    summary = summarise(long_strata, long_pairs, MODELS, "ridge")
+    counts = summary.groupby(["cohort", "scaling"])["overlapping"].unique().map(list).to_dict()
+    assert counts == {("test", "training"): [1], ("rna", "training"): [0], ("rna", "own"): [1]}
+
+
 def test_only_overlapping_targets_leave_no_figure(tmp_path: Path) -> None:
-    only = table([0.1, 0.1, 0.1, 0.1]).tail(1)
-    summary = summarise(
-        written(tmp_path, {"ridge.test": only, "deep.test": only}), {k: MODELS[k] for k in ("ridge", "deep")}, "ridge"
-    )
+    only = strata(0.4, targets=0).assign(mae=np.nan, null_mae=np.nan)
+    table = read_evaluations(written(tmp_path / "strata", {"ridge.test": only, "deep.test": only}))
+    nothing = pd.DataFrame([pair("deep", "ridge", np.nan), pair("ridge", "deep", np.nan)])
+    pairs = read_comparisons(written(tmp_path / "pairs", {"test": nothing}))
+    summary = summarise(table, pairs, {name: MODELS[name] for name in ("ridge", "deep")}, "ridge")
     assert summary["targets"].tolist() == [0, 0]
     assert summary["overlapping"].tolist() == [1, 1]
-    assert summary[["mae", "genes_better_percent"]].isna().all(axis=None)
-    assert verdict(summary, "ridge", "deep") == [
-        "On the held-out test part, no target is left once overlapping targets are set aside."
-    ]
+    assert summary[["mae", "improvement_percent"]].isna().all(axis=None)
 
 
-def test_models_evaluated_on_different_genes_are_refused_by_name(tmp_path: Path) -> None:
-    full = table([0.4, 0.5, 0.6, 0.05])
-    errors = written(tmp_path, {"ridge.test": full, "wide.test": full, "deep.test": full.head(3)})
-    with pytest.raises(UserError, match=r"deep\.test\.tsv and ridge\.test\.tsv .* differ in 1 genes, 8 among"):
-        summarise(errors, MODELS, "ridge")
-
-
-def test_a_gene_in_two_rows_is_refused_by_name(tmp_path: Path) -> None:
-    full = table([0.4, 0.5, 0.6, 0.05])
-    tables = {"ridge.test": full, "wide.test": full, "deep.test": pd.concat([full, full.head(1)])}
-    with pytest.raises(UserError, match=r"deep\.test\.tsv .* gene 7105 has more than one row"):
-        summarise(written(tmp_path, tables), MODELS, "ridge")
-
-
-def test_an_unknown_baseline_is_refused_with_the_models_there_are(errors: pd.DataFrame) -> None:
+def test_an_unknown_baseline_is_refused_with_the_models_there_are(
+    long_strata: pd.DataFrame, long_pairs: pd.DataFrame
+) -> None:
     with pytest.raises(UserError, match="'lasso' is none of the models: ridge, wide, deep"):
-        summarise(errors, MODELS, "lasso")
+        summarise(long_strata, long_pairs, MODELS, "lasso")
+
+
+def targets(maes: list[float], *, scaling: str = "training") -> pd.DataFrame:
+    """Four targets with the MAE given, whose names a table may garble."""
+    return pd.DataFrame(
+        {
+            "gene": ["7105", "NA", "ENSG3", "8"],
+            "symbol": ["TSPAN6", "NA", "", "nan"],
+            "ensembl": ["ENSG1", "", "ENSG3", ""],
+            "cmap": ["best_inferred", "inferred", "", "landmark"],
+            "overlapping": [0, 0, 0, 1],
+            "scaling": scaling,
+            "n": [10, 9, 10, 10],
+            "mae": maes,
+            "pearson": [0.5, np.nan, 0.7, 1.0],
+        }
+    )
+
+
+@pytest.fixture
+def errors(tmp_path: Path) -> pd.DataFrame:
+    both = pd.concat([targets([0.9, 0.9, 0.6, 0.1], scaling="own"), targets([1.0, 1.2, 0.8, 0.1])])
+    tables = {"ridge.test": targets([0.4, 0.5, 0.6, 0.05]), "deep.test": targets([0.3, 0.5, 0.55, 0.9])}
+    return read_evaluations(written(tmp_path / "targets", {**tables, "ridge.rna": both, "deep.rna": both}))
 
 
 def test_a_gene_has_one_row_and_a_column_each_model_cohort_and_scaling(errors: pd.DataFrame) -> None:
     genes = widen(errors)
     assert genes["gene"].tolist() == ["7105", "NA", "ENSG3", "8"]
-    assert genes["symbol"].tolist() == ["TSPAN6", "NA", "", "G8"]
+    assert genes["symbol"].tolist() == ["TSPAN6", "NA", "", "nan"]
     assert genes["overlapping"].tolist() == [0, 0, 0, 1]
     assert genes.columns[:5].tolist() == ["gene", "symbol", "ensembl", "cmap", "overlapping"]
-    assert len(genes.columns) == 5 + 2 * 9
+    assert len(genes.columns) == 5 + 2 * 6
     assert genes["mae.deep.test.training"].tolist() == [0.3, 0.5, 0.55, 0.9]
     assert genes["mae.deep.rna.own"].tolist() == [0.9, 0.9, 0.6, 0.1]
     assert np.isnan(genes.loc[1, "pearson.ridge.rna.training"])
 
 
 def test_a_gene_that_a_cohort_does_not_measure_is_empty_there(tmp_path: Path) -> None:
-    full = table([0.4, 0.5, 0.6, 0.05])
-    genes = widen(written(tmp_path, {"ridge.test": full, "ridge.rna": full.tail(2)}))
+    full = targets([0.4, 0.5, 0.6, 0.05])
+    genes = widen(read_evaluations(written(tmp_path, {"ridge.test": full, "ridge.rna": full.tail(2)})))
     assert genes["mae.ridge.rna.training"].isna().tolist() == [True, True, False, False]
+
+
+def test_names_are_read_as_written_and_empty_figures_as_missing(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {
+            **{"model": ["NA"], "other": ["(mean)"], "series": ["007"], "trust": ["do not use"], "reason": [""]},
+            **{"p": [np.nan], "half_width": [np.inf], "n": [3]},
+        }
+    )
+    (path,) = written(tmp_path, {"any": table})
+    row = read_table(path).iloc[0]
+    assert row[["model", "other", "series", "trust", "reason"]].tolist() == ["NA", "(mean)", "007", "do not use", ""]
+    assert np.isnan(row["p"])
+    assert (row["half_width"], row["n"]) == (np.inf, 3)
+
+
+def test_groups_are_names_too(tmp_path: Path) -> None:
+    """The user may call them what they like: 1 and 1.0 are two."""
+    (path,) = written(tmp_path, {"any": pd.DataFrame({"sample": ["a", "b", "c"], "group": ["1", "1.0", "02"]})})
+    assert read_table(path)["group"].tolist() == ["1", "1.0", "02"]
+
+
+def test_comparisons_are_named_for_their_cohort(long_pairs: pd.DataFrame) -> None:
+    assert long_pairs.columns[0] == "cohort"
+    assert long_pairs["cohort"].unique().tolist() == ["test", "rna"]
+    assert set(long_pairs["other"]) == {*MODELS, "(mean)"}
+
+
+def test_only_the_cohort_test_is_the_held_out_part() -> None:
+    assert view_name("test", "training") == "Held-out test part"
+    assert view_name("latest", "own") == "latest, own scaling"
+    assert view_name("test-2", "training") == "test-2, training scaling"
 
 
 def test_the_network_is_chosen_by_validation_not_by_the_test_part() -> None:
@@ -168,53 +236,3 @@ def test_a_record_is_named_for_its_folder(tmp_path: Path) -> None:
     del values["name"]
     path.write_text(json.dumps(values), encoding="utf-8")
     assert read_models([path]) == {"deep": MODELS["deep"]}
-
-
-def row(cohort: str, scaling: str, model: str, mae: float, gain: float, better: float) -> dict[str, object]:
-    return {
-        "cohort": cohort, "scaling": scaling, "model": model, "targets": 1500, "mae": mae, "baseline_mae": 0.5,
-        "improvement_percent": gain, "genes_better_percent": better,
-    }  # fmt: skip
-
-
-def test_the_verdict_reports_wins_losses_and_ties_with_their_numbers() -> None:
-    summary = pd.DataFrame(
-        [
-            row("test", "training", "ridge", 0.5, np.nan, np.nan),
-            row("test", "training", "deep", 0.477, 4.6, 93.04),
-            row("rna", "training", "ridge", 0.5, np.nan, np.nan),
-            row("rna", "training", "deep", 0.506, -1.2, 41.0),
-            row("rna", "own", "ridge", 0.5, np.nan, np.nan),
-            row("rna", "own", "deep", 0.5001, -0.02, 52.0),
-            row("chip", "training", "ridge", 0.5, np.nan, np.nan),
-            row("chip", "training", "deep", 0.495, 1.0, 45.0),
-        ]
-    )
-    assert verdict(summary, "ridge", "deep", {"rna": "RNA-seq", "chip": ""}) == [
-        "On the held-out test part, deep lowers the error of ridge by 4.6 % (MAE 0.477 against 0.500) and is better "
-        "in 93.0 % of 1,500 genes.",
-        "On the external cohort rna (RNA-seq), scaled as in training, deep does no better than ridge: its error is "
-        "1.2 % higher (MAE 0.506 against 0.500), and it is better only in 41.0 % of 1,500 genes; scaled by its own "
-        "statistics, deep does no better than ridge: its error is the same to 0.1 % (MAE 0.500 against 0.500), "
-        "though it is better in 52.0 % of 1,500 genes.",
-        "On the external cohort chip, scaled as in training, deep lowers the error of ridge by 1.0 % (MAE 0.495 "
-        "against 0.500) though it is better only in 45.0 % of 1,500 genes.",
-    ]
-
-
-def test_the_verdict_names_models_ahead_of_the_chosen_network() -> None:
-    summary = pd.DataFrame(
-        [
-            row("test", "training", "ridge", 0.5, np.nan, np.nan),
-            row("test", "training", "wide", 0.46, 8.0, 99.0),
-            row("test", "training", "deep", 0.47, 6.0, 95.0),
-        ]
-    )
-    assert verdict(summary, "ridge", "deep")[0].endswith("genes (lower than deep there: wide).")
-
-
-def test_without_a_network_the_verdict_tells_the_baseline() -> None:
-    summary = pd.DataFrame([row("test", "training", "ridge", 0.5, np.nan, np.nan)])
-    assert verdict(summary, "ridge", None) == [
-        "On the held-out test part, the MAE of ridge is 0.500; there is no other network to compare."
-    ]

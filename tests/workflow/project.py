@@ -16,9 +16,11 @@ from workflow.miniature import Miniature
 
 REPOSITORY = Path(__file__).parents[2]
 
+CELL_LINES = {"matrix": "data/gdsc.h5ad", "values": "log2", "genes": "symbol"}
+
 # Every kind of job; two epochs are enough to see that training goes its way.
 CONFIG: dict[str, Any] = {
-    "compendium": {"sources": {"gdsc": {"matrix": "data/gdsc.h5ad", "values": "log2", "genes": "symbol"}}},
+    "compendium": {"sources": {"gdsc": {**CELL_LINES, "series": "batch"}}},
     "external": {
         "kidney": {"geo": "GSE781", "platform": "GPL96"},
         "geuvadis": {"matrix": "data/geuvadis.tsv.gz", "values": "counts", "genes": "ensembl"},
@@ -45,6 +47,12 @@ CONFIG: dict[str, Any] = {
     },
     # The same on machines with a card.
     "train": {"device": "cpu"},
+    "evaluation": {
+        "resamples": 100,
+        "importance": {"models": ["ridge", "deep"]},
+        "learning_curve": {"models": ["ridge", "deep"], "fractions": [0.5]},
+        "generalisation": {"models": ["ridge", "both"]},
+    },
     "report": {"baseline": "ridge"},
 }
 
@@ -130,5 +138,7 @@ def jobs_in(printed: str) -> set[str]:
     for rule, details in _JOB.findall(printed):
         wildcards = _WILDCARDS.search(details)
         values = [pair.partition("=")[2] for pair in wildcards[1].split(", ")] if wildcards else []
-        jobs.add(f"{rule} {'.'.join(values)}".strip())
+        # A variation is named as its folder is; the run itself is one without a name.
+        names = [value.removeprefix("variations/").rstrip("/") for value in values]
+        jobs.add(f"{rule} {'.'.join(filter(None, names))}".strip())
     return jobs - {"all", "fetch"}

@@ -13,21 +13,30 @@ SCRIPTS = Path("workflow", "scripts")
 # Rules that a script of their own name works for; `predict_carried` runs the script of `predict`, `network_piece` that
 # of `network`.
 EVERY_RULE = (
-    "retrieve", "cohort_series", "cohort_matrix", "compendium", "roles", "split", "references", "normalise",
-    "normalise_external", "baseline", "blend", "network", "join_network", "predict", "predict_blend", "evaluate",
-    "summarise", "report",
+    "retrieve", "cohort_series", "cohort_matrix", "compendium", "roles", "split", "thin_split", "references",
+    "normalise", "normalise_external", "baseline", "blend", "network", "join_network", "predict", "predict_blend",
+    "calibrate", "evaluate", "compare", "outliers", "importance", "judge", "summarise", "report",
 )  # fmt: skip
 FROM_COHORTS = tuple(rule for rule in EVERY_RULE if rule not in ("retrieve", "summarise", "report"))
 FROM_PARTS = tuple(rule for rule in FROM_COHORTS[3:] if rule not in ("roles", "predict_blend"))
 # What imports the code that all models share.
-WITH_MODELS = ("baseline", "blend", "network", "join_network", "predict", "predict_blend")
+WITH_MODELS = ("baseline", "blend", "network", "join_network", "predict", "predict_blend", "importance")
+# What imports the code that says how sure an error is.
+WITH_CERTAINTY = ("compare", "importance", "judge")
 # What imports the code that all networks share.
-WITH_NETWORKS = ("network", "join_network", "predict relu_tanh deep pair-6")
+WITH_NETWORKS = ("network", "join_network", "predict relu_tanh deep pair-6", "importance deep")
 
 # Every module, and the rules whose scripts import it, themselves or through other modules.
 RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "__init__": EVERY_RULE,
-    "baselines/__init__": ("baseline", "blend", "predict ols ridge lasso knn", "predict_blend", "network pair-6"),
+    "baselines/__init__": (
+        "baseline",
+        "blend",
+        "predict ols ridge lasso knn",
+        "predict_blend",
+        "network pair-6",
+        "importance",
+    ),
     "baselines/absolute_deviations": ("blend", "predict_blend"),
     "baselines/active_set": ("baseline lasso",),
     "baselines/admm": ("baseline lasso",),
@@ -40,7 +49,13 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "baselines/kernel_model": (),
     "baselines/kernel_ridge": (),
     "baselines/least_squares": ("baseline ols ridge", "network pair-6"),
-    "baselines/linear_model": ("baseline ols ridge lasso", "predict ols ridge lasso", "blend both", "network pair-6"),
+    "baselines/linear_model": (
+        "baseline ols ridge lasso",
+        "predict ols ridge lasso",
+        "blend both",
+        "network pair-6",
+        "importance",
+    ),
     "baselines/measured_sets": ("baseline ols ridge lasso", "network pair-6"),
     "baselines/normal_equations": ("baseline ols ridge lasso", "network pair-6"),
     "baselines/nystroem": (),
@@ -55,8 +70,32 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "config": (),
     "duplicates": ("compendium",),
     "errors": EVERY_RULE,
-    "evaluate": ("evaluate",),
-    "examples": (*WITH_MODELS, "evaluate"),
+    "evaluation/__init__": ("calibrate", "evaluate", "outliers", *WITH_CERTAINTY),
+    "evaluation/ablation": ("importance",),
+    "evaluation/bootstrap": WITH_CERTAINTY,
+    "evaluation/calibrate": ("calibrate",),
+    "evaluation/compare": ("compare",),
+    "evaluation/conformal": ("calibrate",),
+    "evaluation/distance": ("calibrate", "evaluate", "outliers", "importance", "judge"),
+    "evaluation/evaluate": ("calibrate", "evaluate"),
+    "evaluation/generalisation": ("judge",),
+    "evaluation/importance": ("importance",),
+    "evaluation/intervals": ("calibrate", "evaluate", "judge"),
+    "evaluation/judge": ("judge",),
+    "evaluation/learning_curve": ("judge",),
+    "evaluation/metrics": ("calibrate", "evaluate"),
+    "evaluation/outliers": ("outliers",),
+    "evaluation/paired": ("compare",),
+    "evaluation/ranks": ("calibrate", "evaluate", "outliers", *WITH_CERTAINTY),
+    "evaluation/recall": ("calibrate", "evaluate"),
+    "evaluation/sample_errors": ("importance", "judge"),
+    "evaluation/strata": ("calibrate", "evaluate"),
+    "evaluation/targets": ("calibrate", "evaluate", "compare", "importance"),
+    "evaluation/trust": ("calibrate", "judge"),
+    "evaluation/units": ("calibrate", *WITH_CERTAINTY),
+    "evaluation/verdict": ("judge",),
+    "evaluation/weigh": ("importance",),
+    "examples": (*WITH_MODELS, "calibrate", "evaluate", "compare", "outliers"),
     "figures": ("report",),
     "files": EVERY_RULE,
     "fingerprint": (),
@@ -91,23 +130,23 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "networks/settings": WITH_NETWORKS,
     "networks/steps": ("network",),
     "networks/trainer": ("network",),
-    "normalise": ("normalise", "normalise_external"),
+    "normalise": ("normalise", "normalise_external", "importance"),
     "page": ("report",),
     "parts": FROM_PARTS,
     "predict": ("predict",),
-    "predictions": ("blend", "predict", "predict_blend", "evaluate"),
+    "predictions": ("blend", "predict", "predict_blend", "calibrate", "evaluate", "compare"),
     "threads": ("baseline", "predict knn", "blend both", "network"),
-    "quantiles": ("references", "normalise", "normalise_external"),
-    "references": ("references", "normalise", "normalise_external"),
+    "quantiles": ("references", "normalise", "normalise_external", "importance"),
+    "references": ("references", "normalise", "normalise_external", "importance"),
     "roles": ("roles",),
     "scale": ("cohort_series", "cohort_matrix"),
     "series": ("cohort_series",),
     "soft": ("cohort_series",),
     "spelling": (),
-    "summary": ("summarise", "report"),
+    "summary": ("judge", "summarise", "report"),
     "table": ("cohort_matrix",),
     "tsv": tuple(rule for rule in FROM_COHORTS if rule != "compendium"),
-    "verdict": ("report",),
+    "variations": (),
     "vocabulary": ("cohort_series", "cohort_matrix", *FROM_PARTS, "summarise", "report"),
 }
 

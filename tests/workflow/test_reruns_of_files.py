@@ -67,10 +67,12 @@ INPUTS = [
 RESULTS = [
     Change("an intermediate that nothing needs now", lost("results/normalised/kidney.h5ad"), NOTHING),
     Change("a table of the report", lost("results/report/genes.tsv"), CHAIN.summarise()),
+    Change("the verdict", lost("results/evaluation/verdict.tsv"), CHAIN.judge()),
+    Change("what no other rule asks for", lost("results/evaluation/outliers/test.tsv"), CHAIN.outliers("test")),
     Change(
         "a table of the report and what it stands on",
         lost("results/report/summary.tsv", "results/evaluation/deep.test.tsv", "results/predictions/deep.test.h5"),
-        Jobs({"predict deep.test", "evaluate deep.test"}) | CHAIN.summarise(),
+        Jobs({"predict deep.test", "evaluate deep.test"}) | CHAIN.compare("test"),
     ),
 ]
 

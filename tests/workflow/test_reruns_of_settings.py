@@ -64,10 +64,36 @@ MODELS = [
         setting("models", "wide", to={"kind": "network", "hidden": [32], "epochs": 2}),
         replace(CHAIN, networks=(*CHAIN.networks, "wide")).fit("wide"),
     ),
-    Change("a model less", lambda project: project.change_config(lambda c: c["models"].pop("ols")), CHAIN.summarise()),
-    Change("a model set to null", setting("models", "ols", to=None), CHAIN.summarise()),
+    Change("a model less", lambda project: project.change_config(lambda c: c["models"].pop("ols")), CHAIN.compare()),
+    Change("a model set to null", setting("models", "ols", to=None), CHAIN.compare()),
     Change("the order of models", lambda project: project.change_config(reverse_models), NOTHING),
-    Change("the report's baseline", setting("report", "baseline", to="ols"), CHAIN.summarise()),
+    Change("the report's baseline", setting("report", "baseline", to="ols"), CHAIN.compare()),
+]
+
+EVALUATION = [
+    Change("the confidence", setting("evaluation", "confidence", to=0.9), CHAIN.compare() | CHAIN.importance()),
+    Change("the resamples", setting("evaluation", "resamples", to=200), CHAIN.compare() | CHAIN.importance()),
+    Change("the resamples' seed", setting("evaluation", "seed", to=2), CHAIN.compare() | CHAIN.importance()),
+    Change("the intervals' coverage", setting("evaluation", "coverage", to=0.8), CHAIN.calibrate()),
+    Change("a bar of trust", setting("evaluation", "trust", "r2", to=0.5), CHAIN.calibrate()),
+    Change("no landmarks weighed", setting("evaluation", "importance", "models", to=[]), NOTHING),
+    Change(
+        "another model's landmarks weighed",
+        setting("evaluation", "importance", "models", to=["ridge", "deep", "knn"]),
+        Jobs({"importance knn"}),
+    ),
+    Change(
+        "a fraction more",
+        setting("evaluation", "learning_curve", "fractions", to=[0.5, 0.75]),
+        replace(CHAIN, thinned={"fraction-0.75": ("ridge", "deep")}, resplit={}).thin_split(),
+    ),
+    Change(
+        "a model more on the learning curve",
+        setting("evaluation", "learning_curve", "models", to=["ridge", "deep", "pair-6"]),
+        replace(CHAIN, thinned={"fraction-0.5": ("pair-6",)}, resplit={}).thin_split() - {"thin_split fraction-0.5"},
+    ),
+    Change("no learning curve", setting("evaluation", "learning_curve", "models", to=[]), CHAIN.judge()),
+    Change("no other split", setting("evaluation", "generalisation", "by", to=["sample"]), CHAIN.judge()),
 ]
 
 PIECES = [
@@ -118,7 +144,7 @@ COHORTS = [
         Change(
             f"a source's {key}", setting("compendium", "sources", "gdsc", key, to=value), CHAIN.cohort_matrix("gdsc")
         )
-        for key, value in {"values": "auto", "genes": "auto", "series": "batch", "group": "batch"}.items()
+        for key, value in {"values": "auto", "genes": "auto", "series": "one", "group": "one"}.items()
     ),
     Change("the scale of a series", setting("external", "kidney", "values", to="linear"), after("cohort_series")),
     Change("the platform of a series", setting("external", "kidney", "platform", to="GPL97"), after("cohort_series")),
@@ -142,11 +168,14 @@ SPELLING = [
     Change("a comment", in_file("config.yaml", lambda text: f"# Mine.\n{text}"), NOTHING),
     Change("a comment in a rule file", in_file("workflow/rules/split.smk", lambda text: f"{text}\n# Mine.\n"), NOTHING),
     Change("a default written out", setting("compendium", "duplicates", "distance", to=0.02), NOTHING),
+    Change("evaluation's defaults written out", setting("evaluation", "trust", "width", to=0.9), NOTHING),
     Change("a preset's setting written out", setting("models", "deep", "dropout", to=0.5), NOTHING),
 ]
 
 
-@pytest.mark.parametrize("change", MODELS + PIECES + HOW_TO_TRAIN + GENES_AND_SAMPLES + COHORTS + SPELLING, ids=str)
+@pytest.mark.parametrize(
+    "change", MODELS + EVALUATION + PIECES + HOW_TO_TRAIN + GENES_AND_SAMPLES + COHORTS + SPELLING, ids=str
+)
 def test_a_changed_setting_reruns_exactly_what_depends_on_it(
     change: Change, plans: dict[Change, Future[set[str]]]
 ) -> None:

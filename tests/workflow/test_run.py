@@ -14,12 +14,25 @@ from landex.predictions import Predictions
 from workflow.chain import CHAIN, NOTHING
 from workflow.changes import setting
 from workflow.miniature import GDSC_SAMPLES, GEUVADIS_SAMPLES, LANDMARKS, SERIES_SAMPLES, TARGETS
-from workflow.project import Finished, Project
+from workflow.project import REPOSITORY, Finished, Project
 
 # Of the genes chosen, those that Geuvadis measures.
 GEUVADIS_LANDMARKS, GEUVADIS_TARGETS = 49, 178
 
 EVERY_MODEL = (*CHAIN.models, *CHAIN.blends)
+
+
+def files_of_variation(name: str, models: tuple[str, ...], evaluated: tuple[str, ...], *more: str) -> set[str]:
+    """Return what a variation leaves: fitted models, and tables of those that were asked for."""
+    files = {"split/split.tsv", *more}
+    for model in models:
+        files |= {f"models/{model}/weights.h5", f"models/{model}/metrics.json", f"predictions/{model}.test.h5"}
+        files |= {f"models/{model}/{'history' if model in CHAIN.networks else 'targets'}.tsv"}
+        files |= {f"predictions/{model}.test.carriers.tsv.gz"} if model in CHAIN.carrying else set()
+    for model in evaluated:
+        files |= {f"evaluation/{folder}{model}.test.tsv" for folder in ("", "samples/", "strata/")}
+    return {f"variations/{name}/{file}" for file in files}
+
 
 # What a run leaves besides logs and benchmarks: design's stable names, and what the stages hand on.
 RESULTS = {
@@ -40,9 +53,31 @@ RESULTS = {
         for file in ("weights.h5", "history.tsv", "metrics.json")
     ),
     *(f"models/{model}/targets.tsv" for model in (*CHAIN.baselines, *CHAIN.blends)),
-    *(f"predictions/{model}.{cohort}.h5" for model in EVERY_MODEL for cohort in CHAIN.evaluated),
-    *(f"predictions/{model}.{cohort}.carriers.tsv.gz" for model in CHAIN.carrying for cohort in CHAIN.evaluated),
-    *(f"evaluation/{model}.{cohort}.tsv" for model in EVERY_MODEL for cohort in CHAIN.evaluated),
+    *(f"predictions/{model}.{cohort}.h5" for model in EVERY_MODEL for cohort in CHAIN.predicted),
+    *(f"predictions/{model}.{cohort}.carriers.tsv.gz" for model in CHAIN.carrying for cohort in CHAIN.predicted),
+    *(
+        f"evaluation/{folder}{model}.{cohort}.tsv"
+        for folder in ("", "samples/", "strata/")
+        for model in EVERY_MODEL
+        for cohort in CHAIN.evaluated
+    ),
+    *(f"evaluation/trust/{model}.tsv" for model in EVERY_MODEL),
+    *(f"evaluation/comparisons/{cohort}.{kind}" for cohort in CHAIN.evaluated for kind in ("tsv", "genes.tsv.gz")),
+    *(f"evaluation/outliers/{cohort}.tsv" for cohort in CHAIN.evaluated),
+    *(
+        f"evaluation/importance/{model}.{kind}"
+        for model in CHAIN.weighed
+        for kind in ("landmarks.tsv", "targets.tsv.gz", "ablation.tsv")
+    ),
+    *(f"evaluation/{name}.tsv" for name in ("verdict", "intervals", "trust", "learning_curve", "generalisation")),
+    *files_of_variation("fraction-0.5", ("ridge", "deep"), ("ridge", "deep")),
+    *files_of_variation(
+        "by-series",
+        ("ridge", "knn", "both"),
+        ("ridge", "both"),
+        "normalised/references.h5",
+        "normalised/compendium.h5ad",
+    ),
     *(f"report/{file}" for file in ("summary.tsv", "genes.tsv", "report.html", "figures/learning_curves.svg")),
     *(f"report/figures/{kind}.{cohort}.svg" for kind in ("density", "scatter") for cohort in CHAIN.evaluated),
 }
@@ -64,7 +99,8 @@ def read_table(project: Project, path: str) -> pd.DataFrame:
 
 def test_a_run_leaves_the_promised_files_and_no_others(finished: Finished) -> None:
     files = files_below(finished.project.root / "results")
-    assert {file for file in files if not file.startswith(("logs/", "benchmarks/"))} == RESULTS
+    beside = re.compile(r"(variations/[^/]+/)?(logs|benchmarks)/")
+    assert {file for file in files if not beside.match(file)} == RESULTS
     assert set(files_below(finished.project.root / "resources" / "downloads")) == {"GSE781_family.soft.gz"}
 
 
@@ -134,6 +170,36 @@ def test_errors_are_those_of_the_predictions_on_the_test_samples(finished: Finis
     table = read_table(finished.project, "evaluation/ridge.test.tsv")
     expected = np.abs(found.scores["training"] - truth.X).mean(axis=0)
     np.testing.assert_allclose(table.set_index("gene").loc[found.genes, "mae"], expected, rtol=1e-5)
+
+
+def test_every_column_of_a_table_of_the_evaluation_is_documented(finished: Finished) -> None:
+    documented = set(re.findall(r"`([^`]+)`", (REPOSITORY / "docs" / "evaluation.md").read_text(encoding="utf-8")))
+    # `_low` and the like stand for a whole name with that end.
+    ends = tuple(word for word in documented if word.startswith("_"))
+    folder = finished.project.root / "results" / "evaluation"
+    unknown = {
+        f"{path.relative_to(folder)}: {column}"
+        for path in folder.rglob("*.tsv*")
+        for column in pd.read_csv(path, sep="\t", nrows=0).columns
+        if column not in documented and not column.endswith(ends)
+    }
+    assert unknown == set()
+
+
+def test_variations_learn_from_fewer_samples_or_test_on_whole_series(finished: Finished) -> None:
+    parts = read_table(finished.project, "split/split.tsv")["part"]
+    thinned = read_table(finished.project, "variations/fraction-0.5/split/split.tsv")["part"]
+    assert (thinned == "training").sum() == 48
+    assert (thinned[parts != "training"] == parts[parts != "training"]).all()
+    resplit = read_table(finished.project, "variations/by-series/split/split.tsv")
+    assert resplit.groupby("series")["part"].nunique().max() == 1
+    generalisation = read_table(finished.project, "evaluation/generalisation.tsv")
+    tested = generalisation[generalisation["model"] == "ridge"]["tested_on"].tolist()
+    assert tested == ["new samples of known series", "new series", *["another cohort"] * 4]
+    curve = read_table(finished.project, "evaluation/learning_curve.tsv")
+    assert curve[["model", "training_samples"]].to_numpy().tolist() == [
+        ["ridge", 48], ["ridge", 96], ["deep", 48], ["deep", 96],
+    ]  # fmt: skip
 
 
 def test_a_model_in_pieces_has_the_course_and_the_cost_of_each_and_members_differ(finished: Finished) -> None:

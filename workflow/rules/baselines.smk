@@ -3,16 +3,16 @@
 
 rule baseline:
     input:
-        normalised="results/normalised/compendium.h5ad",
-        split="results/split/split.tsv",
+        normalised=normalised_compendium,
+        split="results/{variation}split/split.tsv",
     output:
-        weights="results/models/{model}/weights.h5",
-        metrics="results/models/{model}/metrics.json",
-        targets="results/models/{model}/targets.tsv",
+        weights="results/{variation}models/{model}/weights.h5",
+        metrics="results/{variation}models/{model}/metrics.json",
+        targets="results/{variation}models/{model}/targets.tsv",
     log:
-        "results/logs/baseline/{model}.log",
+        "results/{variation}logs/baseline/{model}.log",
     benchmark:
-        "results/benchmarks/baseline/{model}.tsv"
+        "results/{variation}benchmarks/baseline/{model}.tsv"
     wildcard_constraints:
         model=one_of(BASELINES),
     conda:
@@ -32,17 +32,17 @@ rule baseline:
 
 rule blend:
     input:
-        members=lambda wildcards: expand("results/models/{member}/weights.h5", member=members(wildcards)),
-        normalised="results/normalised/compendium.h5ad",
-        split="results/split/split.tsv",
+        members=weights_of_members,
+        normalised=normalised_compendium,
+        split="results/{variation}split/split.tsv",
     output:
-        weights="results/models/{model}/weights.h5",
-        metrics="results/models/{model}/metrics.json",
-        targets="results/models/{model}/targets.tsv",
+        weights="results/{variation}models/{model}/weights.h5",
+        metrics="results/{variation}models/{model}/metrics.json",
+        targets="results/{variation}models/{model}/targets.tsv",
     log:
-        "results/logs/blend/{model}.log",
+        "results/{variation}logs/blend/{model}.log",
     benchmark:
-        "results/benchmarks/blend/{model}.tsv"
+        "results/{variation}benchmarks/blend/{model}.tsv"
     wildcard_constraints:
         model=one_of(BLENDS),
     conda:

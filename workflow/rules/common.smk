@@ -18,6 +18,8 @@ from landex.grids import expanded
 from landex.inputs import geo_file, input_problems
 from landex.kinds import BLEND, KINDS, NETWORK, module_of
 from landex.model_entries import WHOLE, model_settings, piece_part, piece_settings, pieces, training_memory_mb
+from landex.variations import resplit, thinned
+from landex.vocabulary import PARTS
 
 
 def stop_at(problems):
@@ -50,7 +52,22 @@ BASELINES = [name for name in MODELS if name not in NETWORKS + BLENDS]
 CARRYING = [name for name, model in MODELS.items() if KINDS[model["kind"]].carries]
 # The held-out part of the compendium, and every cohort that nothing learns from.
 EVALUATED = ["test", *EXTERNAL]
+# Beside them the samples that intervals and trust are decided on.
+PREDICTED = ["calibrate", *EVALUATED]
 BASELINE = config["report"]["baseline"]
+# The run itself, whose name is empty, and the same with another split or with fewer training samples.
+RESPLIT = {"": config["split"]["by"], **resplit(config)}
+THINNED = thinned(config)
+# The models that each kind of variation fits again, and those whose landmarks are weighed.
+MODELS_OF_VARIATIONS = {
+    **dict.fromkeys(list(RESPLIT)[1:], config["evaluation"]["generalisation"]["models"]),
+    **dict.fromkeys(THINNED, config["evaluation"]["learning_curve"]["models"]),
+}
+# Where models are tested: variation, model and cohort.
+TESTS = [("", model, cohort) for model in MODELS for cohort in EVALUATED]
+TESTS += [(variation, model, "test") for variation, models in MODELS_OF_VARIATIONS.items() for model in models]
+WEIGHED = config["evaluation"]["importance"]["models"]
+CERTAINTY = {key: config["evaluation"][key] for key in ("confidence", "resamples", "seed")}
 # Without a network besides the baseline there is nothing to set against it.
 SCATTERED = EVALUATED if set(NETWORKS) - {BASELINE} else []
 
@@ -89,13 +106,20 @@ def piece_of(wildcards):
 
 def files_of_pieces(name):
     """Return a function of wildcards that names one file of every piece of a model."""
-    folder = "results/models/{model}/pieces/{piece}"
-    return lambda wildcards: expand(f"{folder}/{name}", model=wildcards.model, piece=pieces(MODELS[wildcards.model]))
+    folder = "results/{wildcards.variation}models/{wildcards.model}/pieces/{piece}"
+    return lambda wildcards: [
+        f"{folder}/{name}".format(wildcards=wildcards, piece=piece) for piece in pieces(MODELS[wildcards.model])
+    ]
 
 
 def members(wildcards):
     """Return the models that a blend combines."""
     return MODELS[wildcards.model]["members"]
+
+
+def weights_of_members(wildcards):
+    """Return the weights of the models that a blend combines."""
+    return [f"results/{wildcards.variation}models/{member}/weights.h5" for member in members(wildcards)]
 
 
 def one_of(names):
@@ -110,9 +134,20 @@ def origin_of(wildcards):
     return file_fingerprint(path) if path else mirror
 
 
-def own_split():
+def one_variation_of(names):
+    """Return a wildcard constraint that matches these variations, the run itself among them, which is empty."""
+    names = list(map(re.escape, names))
+    return f"(?:{'|'.join(names)})" if names else "(?!)"
+
+
+def split_by(wildcards):
+    """Return what keeps samples together in a variation's split."""
+    return RESPLIT[wildcards.variation]
+
+
+def own_split(wildcards):
     """Return the user's own table of parts, where split.by names one."""
-    by = config["split"]["by"]
+    by = split_by(wildcards)
     return [] if by in ("series", "sample") else [by]
 
 
@@ -122,10 +157,35 @@ def own_targets():
     return [targets] if isinstance(targets, str) and targets not in ("measured", "dgex") else []
 
 
+def normalised_matrix(cohort, variation=""):
+    """Return the normalised matrix that holds a cohort; parts of the compendium lie in its own.
+
+    With fewer training samples the compendium stays normalised as it was, so that errors keep their unit.
+    """
+    if cohort not in PARTS:
+        return f"results/normalised/{cohort}.h5ad"
+    return f"results/{variation if variation in RESPLIT else ''}normalised/compendium.h5ad"
+
+
+def normalised_compendium(wildcards):
+    """Return the normalised compendium of a variation."""
+    return normalised_matrix("training", wildcards.variation)
+
+
 def normalised_cohort(wildcards):
-    """Return the normalised matrix that holds a cohort; the test part lies in the compendium's."""
-    name = "compendium" if wildcards.cohort == "test" else wildcards.cohort
-    return f"results/normalised/{name}.h5ad"
+    """Return the normalised matrix that holds a cohort, of a variation."""
+    return normalised_matrix(wildcards.cohort, wildcards.variation)
+
+
+def split_of(variation):
+    """Return the parts of a variation."""
+    return f"results/{variation}split/split.tsv"
+
+
+def tables_of_evaluation():
+    """Return the tables that no other rule asks for."""
+    weighed = expand("results/evaluation/importance/{model}.landmarks.tsv", model=WEIGHED)
+    return [*expand("results/evaluation/outliers/{cohort}.tsv", cohort=EVALUATED), *weighed]
 
 
 def figure(kind, cohort):
@@ -150,6 +210,7 @@ def learning_curves():
 
 
 wildcard_constraints:
-    cohort=one_of(["test", *COHORTS]),
+    cohort=one_of([*PARTS, *COHORTS]),
     model=one_of(MODELS),
+    variation=one_variation_of([*RESPLIT, *THINNED]),
     series=r"GSE\d+",

@@ -3,16 +3,16 @@
 
 rule network:
     input:
-        normalised="results/normalised/compendium.h5ad",
-        split="results/split/split.tsv",
+        normalised=normalised_compendium,
+        split="results/{variation}split/split.tsv",
     output:
-        weights="results/models/{model}/weights.h5",
-        history="results/models/{model}/history.tsv",
-        metrics="results/models/{model}/metrics.json",
+        weights="results/{variation}models/{model}/weights.h5",
+        history="results/{variation}models/{model}/history.tsv",
+        metrics="results/{variation}models/{model}/metrics.json",
     log:
-        "results/logs/network/{model}.log",
+        "results/{variation}logs/network/{model}.log",
     benchmark:
-        "results/benchmarks/network/{model}.tsv"
+        "results/{variation}benchmarks/network/{model}.tsv"
     wildcard_constraints:
         model=one_of(name for name in NETWORKS if name not in JOINED),
     conda:
@@ -34,13 +34,13 @@ rule network:
 
 use rule network as network_piece with:
     output:
-        weights="results/models/{model}/pieces/{piece}/weights.h5",
-        history="results/models/{model}/pieces/{piece}/history.tsv",
-        metrics="results/models/{model}/pieces/{piece}/metrics.json",
+        weights="results/{variation}models/{model}/pieces/{piece}/weights.h5",
+        history="results/{variation}models/{model}/pieces/{piece}/history.tsv",
+        metrics="results/{variation}models/{model}/pieces/{piece}/metrics.json",
     log:
-        "results/logs/network_piece/{model}.{piece}.log",
+        "results/{variation}logs/network_piece/{model}.{piece}.log",
     benchmark:
-        "results/benchmarks/network_piece/{model}.{piece}.tsv"
+        "results/{variation}benchmarks/network_piece/{model}.{piece}.tsv"
     wildcard_constraints:
         model=one_of(JOINED),
         piece=r"\d+\.\d+",
@@ -51,16 +51,16 @@ rule join_network:
         weights=files_of_pieces("weights.h5"),
         histories=files_of_pieces("history.tsv"),
         metrics=files_of_pieces("metrics.json"),
-        normalised="results/normalised/compendium.h5ad",
-        split="results/split/split.tsv",
+        normalised=normalised_compendium,
+        split="results/{variation}split/split.tsv",
     output:
-        weights="results/models/{model}/weights.h5",
-        history="results/models/{model}/history.tsv",
-        metrics="results/models/{model}/metrics.json",
+        weights="results/{variation}models/{model}/weights.h5",
+        history="results/{variation}models/{model}/history.tsv",
+        metrics="results/{variation}models/{model}/metrics.json",
     log:
-        "results/logs/join_network/{model}.log",
+        "results/{variation}logs/join_network/{model}.log",
     benchmark:
-        "results/benchmarks/join_network/{model}.tsv"
+        "results/{variation}benchmarks/join_network/{model}.tsv"
     wildcard_constraints:
         model=one_of(JOINED),
     conda:

@@ -5,13 +5,13 @@ rule references:
     input:
         compendium="results/compendium/compendium.h5ad",
         genes="results/split/genes.tsv",
-        split="results/split/split.tsv",
+        split="results/{variation}split/split.tsv",
     output:
-        references="results/normalised/references.h5",
+        references="results/{variation}normalised/references.h5",
     log:
-        "results/logs/references/references.log",
+        "results/{variation}logs/references/references.log",
     benchmark:
-        "results/benchmarks/references/references.tsv"
+        "results/{variation}benchmarks/references/references.tsv"
     conda:
         "../../envs/data.yaml"
     threads: 2
@@ -27,13 +27,13 @@ rule references:
 rule normalise:
     input:
         compendium="results/compendium/compendium.h5ad",
-        references="results/normalised/references.h5",
+        references="results/{variation}normalised/references.h5",
     output:
-        matrix="results/normalised/compendium.h5ad",
+        matrix="results/{variation}normalised/compendium.h5ad",
     log:
-        "results/logs/normalise/compendium.log",
+        "results/{variation}logs/normalise/compendium.log",
     benchmark:
-        "results/benchmarks/normalise/compendium.tsv"
+        "results/{variation}benchmarks/normalise/compendium.tsv"
     conda:
         "../../envs/data.yaml"
     threads: 1

@@ -3,7 +3,9 @@
 
 rule summarise:
     input:
-        evaluations=expand("results/evaluation/{model}.{cohort}.tsv", model=MODELS, cohort=EVALUATED),
+        targets=expand("results/evaluation/{model}.{cohort}.tsv", model=MODELS, cohort=EVALUATED),
+        strata=expand("results/evaluation/strata/{model}.{cohort}.tsv", model=MODELS, cohort=EVALUATED),
+        pairs=expand("results/evaluation/comparisons/{cohort}.tsv", cohort=EVALUATED),
         metrics=expand("results/models/{model}/metrics.json", model=MODELS),
     output:
         summary=report(
@@ -39,6 +41,7 @@ rule report:
     input:
         summary="results/report/summary.tsv",
         genes="results/report/genes.tsv",
+        verdict="results/evaluation/verdict.tsv",
         metrics=expand("results/models/{model}/metrics.json", model=MODELS),
         histories=expand("results/models/{model}/history.tsv", model=NETWORKS),
         quality=expand("results/cohorts/{cohort}.qc.tsv", cohort=COHORTS),

@@ -31,13 +31,15 @@ rule roles:
 rule split:
     input:
         compendium="results/compendium/compendium.h5ad",
-        parts=[ancient(path) for path in own_split()],
+        parts=lambda wildcards: [ancient(path) for path in own_split(wildcards)],
     output:
-        split="results/split/split.tsv",
+        split="results/{variation}split/split.tsv",
     log:
-        "results/logs/split/split.log",
+        "results/{variation}logs/split/split.log",
     benchmark:
-        "results/benchmarks/split/split.tsv"
+        "results/{variation}benchmarks/split/split.tsv"
+    wildcard_constraints:
+        variation=one_variation_of(RESPLIT),
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -45,10 +47,37 @@ rule split:
         mem_mb=1000,
         runtime=10,
     params:
-        by=config["split"]["by"],
+        by=split_by,
         fractions=config["split"]["fractions"],
         seed=config["split"]["seed"],
-        files=[file_fingerprint(path) for path in own_split()],
+        files=lambda wildcards: [file_fingerprint(path) for path in own_split(wildcards)],
         code=code("split"),
     script:
         "../scripts/split.py"
+
+
+rule thin_split:
+    # The same split with fewer training samples, for a learning curve.
+    input:
+        split="results/split/split.tsv",
+    output:
+        split="results/{variation}split/split.tsv",
+    log:
+        "results/{variation}logs/thin_split/thin_split.log",
+    benchmark:
+        "results/{variation}benchmarks/thin_split/thin_split.tsv"
+    wildcard_constraints:
+        variation=one_variation_of(THINNED),
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        fraction=lambda wildcards: THINNED[wildcards.variation],
+        undivided=config["split"]["by"] == "series",
+        seed=config["split"]["seed"],
+        code=code("thin_split"),
+    script:
+        "../scripts/thin_split.py"

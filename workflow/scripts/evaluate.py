@@ -3,8 +3,15 @@
 from landex.job import job
 
 with job(snakemake.log[0], __file__):
-    from landex.evaluate import write_evaluation
-    from landex.parts import rows_of_part
+    from landex.evaluation.evaluate import evaluate
+    from landex.evaluation.intervals import Intervals
+    from landex.parts import rows_of_cohort
 
-    rows = rows_of_part(snakemake.input.split, "test") if snakemake.wildcards.cohort == "test" else None
-    write_evaluation(snakemake.input.predictions, snakemake.input.normalised, snakemake.output.metrics, rows)
+    trust = snakemake.input.trust
+    evaluate(
+        snakemake.input.predictions,
+        snakemake.input.normalised,
+        rows_of_cohort(snakemake.input.split, snakemake.wildcards.cohort),
+        Intervals.read(trust, snakemake.input.references) if trust else None,
+        snakemake.threads,
+    ).write(snakemake.output.targets, snakemake.output.samples, snakemake.output.strata)

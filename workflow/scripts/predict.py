@@ -1,17 +1,16 @@
-"""Rules predict and predict_carried: one model's predictions on the test part or an external cohort."""
+"""Rules predict and predict_carried: one model's predictions on a part of the compendium or an external cohort."""
 
 from landex.job import job
 
 with job(snakemake.log[0], __file__):
-    from landex.parts import rows_of_part
+    from landex.parts import rows_of_cohort
     from landex.predict import write_predictions
 
-    rows = rows_of_part(snakemake.input.split, "test") if snakemake.wildcards.cohort == "test" else None
     write_predictions(
         snakemake.input.weights,
         snakemake.params.model,
         snakemake.input.normalised,
         snakemake.output.predictions,
-        rows,
+        rows_of_cohort(snakemake.input.split, snakemake.wildcards.cohort),
         snakemake.output.get("carriers"),
     )

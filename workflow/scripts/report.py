@@ -7,7 +7,7 @@ from landex.job import job
 with job(snakemake.log[0], __file__):
     from landex.page import read_run, write_figures, write_page
 
-    tables = ("summary", "genes", "metrics", "histories", "quality", "duplicates", "split", "roles")
+    tables = ("summary", "genes", "verdict", "metrics", "histories", "quality", "duplicates", "split", "roles")
     settings = ("baseline", "external", "split_by", "fractions", "seed")
     run = read_run(
         **{name: snakemake.input[name] for name in tables},

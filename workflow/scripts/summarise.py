@@ -4,13 +4,13 @@ from landex.job import job
 
 with job(snakemake.log[0], __file__):
     from landex.files import atomic
-    from landex.summary import read_evaluations, read_models, summarise, widen
+    from landex.summary import read_comparisons, read_evaluations, read_models, summarise, widen
 
-    errors = read_evaluations(snakemake.input.evaluations)
+    strata, pairs = read_evaluations(snakemake.input.strata), read_comparisons(snakemake.input.pairs)
     models = read_models(snakemake.input.metrics)
     tables = {
-        snakemake.output.summary: summarise(errors, models, snakemake.params.baseline),
-        snakemake.output.genes: widen(errors),
+        snakemake.output.summary: summarise(strata, pairs, models, snakemake.params.baseline),
+        snakemake.output.genes: widen(read_evaluations(snakemake.input.targets)),
     }
     for path, table in tables.items():
         with atomic(path) as temporary:

@@ -14,7 +14,7 @@ from landex.errors import UserError
 from landex.examples import open_parts
 from landex.h5ad import Block
 from landex.models import Model, open_model, write_metrics, write_model, write_targets
-from landex.predictions import Predictions
+from landex.predictions import Predictions, open_predictions
 
 
 @dataclass(frozen=True)
@@ -94,10 +94,11 @@ def write_blended_predictions(weights: str | Path, predictions: Sequence[str | P
     """
     with h5py.File(weights, "r") as file:
         blend = BlendModel.read(file["model"])
-    members = [Predictions.read(file) for file in predictions]
-    first = members[0]
-    for file, member in zip(predictions, members, strict=True):
-        if member.samples != first.samples or member.genes != first.genes:
-            raise UserError(f"{file}: other samples or genes than {predictions[0]}; delete both and run again")
-    scores = {scaling: blend.combine([member.scores[scaling] for member in members]) for scaling in first.scores}
+    with ExitStack() as opened:
+        members = [opened.enter_context(open_predictions(file)) for file in predictions]
+        first = members[0]
+        for member in members:
+            if member.samples != first.samples or member.genes != first.genes:
+                raise UserError(f"{member.path}: other samples or genes than {first.path}; delete both and run again")
+        scores = {scaling: blend.combine([member.scores(scaling) for member in members]) for scaling in first.scalings}
     Predictions(scores, first.samples, first.genes).write(path)

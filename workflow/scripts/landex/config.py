@@ -10,21 +10,30 @@ from jsonschema.exceptions import ValidationError
 
 from landex.model_entries import NETWORK_KEYS, model_problems
 from landex.spelling import nearest
+from landex.variations import resplit, variation_problems
+from landex.vocabulary import PARTS
 
 Settings = dict[str, Any]
 
-_RESERVED_COHORTS = {"test", "compendium"}
-# One a part: training, select, calibrate and test.
-_FEWEST_GROUPS = 4
+_RESERVED_COHORTS = {*PARTS, "compendium"}
 
 
 def without_dropped(config: Mapping[str, Any]) -> Settings:
-    """Copy a config without the sources, external cohorts and models that are set to null."""
+    """Copy a config without the sources, external cohorts and models that are set to null.
+
+    A model that is dropped is dropped from the lists under `evaluation` too: those are of the config that is overlaid.
+    """
     copied: Settings = {key: dict(value) if isinstance(value, dict) else value for key, value in config.items()}
     for section, key in (("compendium", "sources"), (None, "external"), (None, "models")):
         parent = copied.get(section) if section else copied
         if isinstance(parent, dict) and isinstance(parent.get(key), dict):
             parent[key] = {name: entry for name, entry in parent[key].items() if entry is not None}
+    if isinstance(config.get("models"), dict) and isinstance(copied.get("evaluation"), dict):
+        dropped = {name for name, entry in config["models"].items() if entry is None}
+        for name, section in copied["evaluation"].items():
+            if isinstance(section, dict) and isinstance(section.get("models"), list):
+                kept = [model for model in section["models"] if model not in dropped]
+                copied["evaluation"][name] = {**section, "models": kept}
     return copied
 
 
@@ -118,6 +127,7 @@ def meaning_problems(config: Mapping[str, Any]) -> list[str]:
         *_cohort_problems(config),
         *model_problems(config["models"], config["report"]["baseline"]),
         *_split_problems(config),
+        *variation_problems(config),
     ]
 
 
@@ -149,13 +159,17 @@ def _split_problems(config: Mapping[str, Any]) -> Iterator[str]:
     fractions, sources = config["split"]["fractions"], config["compendium"]["sources"]
     if not math.isclose(sum(fractions), 1, abs_tol=1e-6):
         yield f"split.fractions: {fractions} add up to {sum(fractions):g}, not to 1"
-    if config["split"]["by"] == "series" and not any(map(_could_have_groups, sources.values())):
-        groups = {_group(name, source) for name, source in sources.items()}
-        if len(groups) < _FEWEST_GROUPS:
-            yield (
-                f"split.by: series needs at least {_FEWEST_GROUPS} series or groups, and the sources make "
-                f"{len(groups)}; add sources or say by: sample"
-            )
+    splits = [("split.by", config["split"]["by"])]
+    splits += [("evaluation.generalisation.by", by) for by in resplit(config).values()]
+    for place, by in splits:
+        if by == "series" and not any(map(_could_have_groups, sources.values())):
+            groups = {_group(name, source) for name, source in sources.items()}
+            # One a part.
+            if len(groups) < len(PARTS):
+                yield (
+                    f"{place}: series needs at least {len(PARTS)} series or groups, and the sources make "
+                    f"{len(groups)}; add sources or say {'by: sample' if place == 'split.by' else 'by: [sample]'}"
+                )
 
 
 def _group(name: str, source: Mapping[str, Any]) -> str:

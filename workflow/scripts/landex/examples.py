@@ -165,6 +165,11 @@ class StoredExamples:
         """Return some samples, in increasing order, in memory."""
         return self._read(rows)
 
+    def measured_landmarks(self) -> Mask:
+        """Return which landmarks were measured in which samples, and not filled in, shape (samples, landmarks)."""
+        measured: Mask = self._matrix.read(self._rows, "measured").astype(bool, copy=False)
+        return measured[:, : self.landmarks]
+
     def _read(self, place: slice | NDArray[np.intp]) -> Examples:
         matrix, rows = self._matrix, self._rows[place]
         inputs = np.empty((len(rows), self.landmarks), np.float32)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 import h5py
 import numpy as np
@@ -60,6 +60,18 @@ class CarryingModel(Model, Protocol):
 
     def predict_from(self, inputs: Block, carriers: csr_matrix) -> Block:
         """Return `predict(inputs)` from the carriers of the same inputs."""
+
+
+@runtime_checkable
+class EnsembleModel(Model, Protocol):
+    """A model that may be the mean of several."""
+
+    @property
+    def members(self) -> int:
+        """Number of models averaged."""
+
+    def predict_with_spread(self, inputs: Block) -> tuple[Block, Block]:
+        """Return `predict(inputs)` and the standard deviation of the members' predictions, of the same shape."""
 
 
 _Stored = TypeVar("_Stored", bound=Storable, covariant=True)

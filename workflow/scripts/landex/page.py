@@ -18,8 +18,7 @@ from plotly.offline import get_plotlyjs
 
 from landex import figures, materials
 from landex.files import atomic
-from landex.summary import SUMMARY_COLUMNS, TEST, ModelRecord, best_network, read_models, view_name
-from landex.verdict import verdict
+from landex.summary import SUMMARY_COLUMNS, TEST, ModelRecord, best_network, read_models, read_table, view_name
 
 # Longer lists are cut on the page; the tables beside it hold them whole.
 _LISTED = 200
@@ -32,12 +31,14 @@ _NO_VALUE = "\N{EN DASH}"
 class Run:
     """Everything that the page tells, as the stages before left it.
 
-    `summary` and `genes` are the report's own tables; `histories` holds the networks' learning curves by
-    model, `quality` the table of samples by cohort; `split_by`, `fractions` and `seed` are the settings.
+    `summary` and `genes` are the report's own tables, `verdict` the evaluation's; `histories` holds the networks'
+    learning curves by model, `quality` the table of samples by cohort; `split_by`, `fractions` and `seed` are the
+    settings.
     """
 
     summary: pd.DataFrame
     genes: pd.DataFrame
+    verdict: pd.DataFrame
     models: Mapping[str, ModelRecord]
     histories: Mapping[str, pd.DataFrame]
     quality: Mapping[str, pd.DataFrame]
@@ -66,6 +67,7 @@ def read_run(
     *,
     summary: str,
     genes: str,
+    verdict: str,
     metrics: Iterable[str],
     histories: Iterable[str],
     quality: Iterable[str],
@@ -81,6 +83,7 @@ def read_run(
     return Run(
         summary=_read_table(summary, text=("cohort", "scaling", "model", "kind")),
         genes=_read_table(genes, text=("gene", "symbol", "ensembl", "cmap")),
+        verdict=read_table(verdict),
         models=read_models(metrics),
         histories={Path(path).parent.name: _read_table(path, text=("piece",)) for path in histories},
         quality={
@@ -148,9 +151,9 @@ def page_content(run: Run) -> dict[str, Any]:
     cohorts = [
         materials.cohort_facts(name, table, external=name in run.external) for name, table in run.quality.items()
     ]
-    platforms = {cohort.name: ", ".join(cohort.platforms) for cohort in cohorts}
     return {
-        "verdict": verdict(run.summary, run.baseline, run.network, platforms),
+        "headline": run.verdict["sentence"].iloc[0],
+        "verdict": _by_place(run.verdict.iloc[1:]),
         "baseline": run.baseline,
         "network": run.network,
         "models": list(run.models.values()),
@@ -172,6 +175,11 @@ def page_content(run: Run) -> dict[str, Any]:
         "datatables_source": bundle.read_text(encoding="utf-8"),
         "datatables_style": Markup(bundle.with_suffix(".css").read_text(encoding="utf-8")),
     }
+
+
+def _by_place(verdict: pd.DataFrame) -> dict[str, list[str]]:
+    """Gather the verdict's sentences by the place that they speak of."""
+    return {str(place): rows["sentence"].tolist() for place, rows in verdict.groupby("place", sort=False)}
 
 
 def _results(summary: pd.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:
@@ -238,8 +246,12 @@ def _decimals(value: float, places: int = _DECIMALS) -> str:
     return _NO_VALUE if pd.isna(value) else f"{value:,.{places}f}"
 
 
+def _signed_number(value: float) -> str:
+    return _NO_VALUE if pd.isna(value) else f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
+
+
 def _signed(value: float) -> str:
-    return _NO_VALUE if pd.isna(value) else f"{value:+.1f} %".replace("-", "\N{MINUS SIGN}")
+    return _NO_VALUE if pd.isna(value) else f"{_signed_number(value)} %"
 
 
 def _percent(value: float) -> str:
@@ -275,6 +287,7 @@ def _setting(value: Any) -> str:
 _FILTERS: dict[str, Callable[..., str]] = {
     "decimals": _decimals,
     "signed": _signed,
+    "signed_number": _signed_number,
     "percent": _percent,
     "thousands": _thousands,
     "duration": _duration,

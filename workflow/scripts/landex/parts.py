@@ -12,7 +12,7 @@ from landex.errors import UserError
 from landex.files import atomic
 from landex.h5ad import open_matrix
 from landex.tsv import read_tsv
-from landex.vocabulary import PARTS
+from landex.vocabulary import PARTS, UNUSED
 
 _logger = logging.getLogger(__name__)
 
@@ -132,7 +132,60 @@ def write_parts(compendium: str | Path, by: str, fractions: Sequence[float], see
         table.to_csv(temporary, sep="\t", index_label="sample")
 
 
+def thin_parts(split: str | Path, fraction: float, undivided: bool, seed: int, path: str | Path) -> None:
+    """Write a split with fewer training samples: the others have no part, and all other parts stay.
+
+    Samples, or groups of them, are drawn in one order, so that a smaller fraction is a part of every larger one.
+
+    Parameters
+    ----------
+    split
+        split.tsv.
+    fraction
+        Share of the training samples (of groups: the first ones that reach it), in (0, 1).
+    undivided
+        Whether groups are taken whole.
+    seed
+        Seed of the order.
+    path
+        Result, as split.tsv.
+
+    Raises
+    ------
+    UserError
+        If too few samples are left to learn from.
+    """
+    table = read_parts(split)
+    training = np.flatnonzero(table["part"] == "training")
+    groups = table["group"].to_numpy()[training] if undivided else training
+    codes, names = pd.factorize(groups)
+    turns = np.random.default_rng(seed).permutation(len(names))
+    ordered = np.argsort(turns[codes], kind="stable")
+    kept = round(fraction * len(training))
+    if undivided and kept:
+        # The group that reaches the share comes whole.
+        kept = int(np.searchsorted(turns[codes][ordered], turns[codes][ordered][kept - 1], side="right"))
+    if kept < _FEWEST_TRAINING:
+        raise UserError(
+            f"evaluation.learning_curve.fractions: {fraction:g} of {len(training)} training samples leaves {kept}, and "
+            f"{_FEWEST_TRAINING} are needed; leave this fraction out"
+        )
+    parts = table["part"].to_numpy().copy()
+    parts[training[ordered[kept:]]] = UNUSED
+    with atomic(path) as temporary:
+        table.assign(part=parts).to_csv(temporary, sep="\t", index=False)
+
+
+def read_parts(split: str | Path) -> pd.DataFrame:
+    """Read split.tsv: a row a sample of the compendium, in its order, with sample, source, series, group and part."""
+    return pd.read_csv(split, sep="\t", dtype=str, keep_default_na=False)
+
+
 def rows_of_part(split: str | Path, part: str) -> NDArray[np.intp]:
     """Return the rows of the compendium that belong to a part of the split."""
-    table = pd.read_csv(split, sep="\t", dtype=str, keep_default_na=False)
-    return np.flatnonzero(table["part"] == part)
+    return np.flatnonzero(read_parts(split)["part"] == part)
+
+
+def rows_of_cohort(split: str | Path, cohort: str) -> NDArray[np.intp] | None:
+    """Return the compendium's rows of a part that is taken as a cohort; None, for all rows, of any other cohort."""
+    return rows_of_part(split, cohort) if cohort in PARTS else None

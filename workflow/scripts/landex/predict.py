@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from landex.examples import StoredExamples
 from landex.files import atomic
 from landex.h5ad import Block, open_matrix
-from landex.models import CarryingModel, open_model
+from landex.models import CarryingModel, EnsembleModel, open_model
 from landex.predictions import Predictions
 from landex.vocabulary import SCALINGS
 
@@ -42,20 +42,24 @@ def write_predictions(
     """
     tables: list[pd.DataFrame] = []
     scores: dict[str, Block] = {}
+    spreads: dict[str, Block] = {}
     with open_model(weights, kind) as model, open_matrix(normalised) as matrix:
         for scaling in SCALINGS:
             if scaling != "training" and not matrix.has_layer(scaling):
                 continue
             asked = StoredExamples(matrix, rows, scaling)
-            if carriers is None:
-                blocks = [model.predict(block.inputs) for block in asked.blocks()]
-            else:
+            if carriers is not None:
                 blocks = []
                 for block, table in _carried(cast(CarryingModel, model), asked):
                     blocks.append(block)
                     tables.append(table.assign(scaling=scaling))
-            scores[scaling] = np.concatenate(blocks)
-    Predictions(scores, asked.samples, list(asked.features.index)).write(path)
+                scores[scaling] = np.concatenate(blocks)
+            elif isinstance(model, EnsembleModel) and model.members > 1:
+                pairs = [model.predict_with_spread(block.inputs) for block in asked.blocks()]
+                scores[scaling], spreads[scaling] = (np.concatenate(blocks) for blocks in zip(*pairs, strict=True))
+            else:
+                scores[scaling] = np.concatenate([model.predict(block.inputs) for block in asked.blocks()])
+    Predictions(scores, asked.samples, list(asked.features.index), spreads).write(path)
     if carriers is not None:
         columns = ["scaling", "sample", "carrier", "weight"]
         with atomic(carriers) as temporary:

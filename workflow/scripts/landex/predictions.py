@@ -1,7 +1,8 @@
 """Predictions as a file: what a model says of samples it never saw, in every scaling."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py
@@ -12,6 +13,10 @@ from landex.errors import UserError
 from landex.files import atomic
 from landex.h5ad import Block
 from landex.vocabulary import SCALINGS
+
+# Samples and targets of a chunk, 1 MB: predictions are read by sample and by target.
+_CHUNK = (1024, 256)
+_SPREAD = "spread_"
 
 
 @dataclass(frozen=True)
@@ -24,14 +29,18 @@ class Predictions:
         By scaling, float32 z-scores of shape (samples, targets).
     samples, genes
         Names of rows and columns.
+    spreads
+        By scaling, the standard deviation of the predictions of an ensemble's members, of the same shape; empty for
+        other models.
     """
 
     scores: Mapping[str, Block]
     samples: list[str]
     genes: list[str]
+    spreads: Mapping[str, Block] = field(default_factory=dict)
 
     def write(self, path: str | Path) -> None:
-        """Write an HDF5 file: `samples`, `genes` and an array a scaling.
+        """Write an HDF5 file: `samples`, `genes`, an array a scaling and, of an ensemble, one a scaling's spread.
 
         Raises
         ------
@@ -45,15 +54,94 @@ class Predictions:
                     f"{path}: the model predicts no finite number for sample {self.samples[row]}, target "
                     f"{self.genes[column]} ({scaling} scaling); fit it again, with stronger penalties"
                 )
+        named = {**self.scores, **{f"{_SPREAD}{scaling}": spread for scaling, spread in self.spreads.items()}}
         with atomic(path) as temporary, h5py.File(temporary, "w") as file:
-            for scaling, scores in self.scores.items():
-                file.create_dataset(scaling, data=scores, chunks=True, fletcher32=True)
+            for name, values in named.items():
+                chunk = tuple(max(1, min(pair)) for pair in zip(_CHUNK, values.shape, strict=True))
+                file.create_dataset(name, data=values, chunks=chunk, fletcher32=True)
             write_elem(file, "samples", np.array(self.samples, dtype=object))
             write_elem(file, "genes", np.array(self.genes, dtype=object))
 
     @classmethod
     def read(cls, path: str | Path) -> "Predictions":
         """Read what `write` wrote."""
-        with h5py.File(path, "r") as file:
-            scores = {scaling: file[scaling][:] for scaling in SCALINGS if scaling in file}
-            return cls(scores, list(read_elem(file["samples"])), list(read_elem(file["genes"])))
+        with open_predictions(path) as stored:
+            return cls(
+                {scaling: stored.scores(scaling) for scaling in stored.scalings},
+                stored.samples,
+                stored.genes,
+                {scaling: stored.spread(scaling) for scaling in stored.scalings if stored.has_spread},
+            )
+
+
+@dataclass(frozen=True)
+class StoredPredictions:
+    """An open file of predictions, read by sample or by target.
+
+    Attributes
+    ----------
+    samples, genes
+        Names of rows and columns.
+    scalings
+        The scalings that were predicted.
+    """
+
+    path: Path
+    samples: list[str]
+    genes: list[str]
+    scalings: tuple[str, ...]
+    _file: h5py.File
+
+    @property
+    def has_spread(self) -> bool:
+        """Whether the predictions are an ensemble's, with the spread of its members."""
+        return f"{_SPREAD}{self.scalings[0]}" in self._file
+
+    def scores(self, scaling: str, rows: slice = slice(None), targets: slice = slice(None)) -> Block:
+        """Return z-scores, shape (rows, targets).
+
+        Raises
+        ------
+        UserError
+            If the file's checksums show that it was damaged.
+        """
+        return self._read(scaling, rows, targets)
+
+    def spread(self, scaling: str, rows: slice = slice(None), targets: slice = slice(None)) -> Block:
+        """Return the spread of an ensemble's members, shape (rows, targets); raises as `scores`."""
+        return self._read(f"{_SPREAD}{scaling}", rows, targets)
+
+    def _read(self, name: str, rows: slice, targets: slice) -> Block:
+        try:
+            return np.asarray(self._file[name][rows, targets])
+        except OSError as error:
+            raise UserError(f"{self.path}: damaged ({error}); delete it and run again") from error
+
+    def check_same(self, samples: list[str], genes: list[str], truth: str | Path) -> None:
+        """Raise a UserError if the predictions are of other samples or genes than a normalised matrix."""
+        if self.samples != samples or self.genes != genes:
+            raise UserError(f"{self.path}: other samples or genes than {truth}; delete it and run again")
+
+
+def by_model(paths: Iterable[str | Path]) -> dict[str, str | Path]:
+    """Key files named `{model}.{cohort}.h5` by their models."""
+    return {Path(path).name.split(".")[0]: path for path in paths}
+
+
+@contextmanager
+def open_predictions(path: str | Path) -> Iterator[StoredPredictions]:
+    """Open what `Predictions.write` wrote.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read.
+    """
+    path = Path(path)
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise UserError(f"{path}: not readable as predictions ({error}); delete it and run again") from error
+    with file:
+        scalings = tuple(scaling for scaling in SCALINGS if scaling in file)
+        yield StoredPredictions(path, list(read_elem(file["samples"])), list(read_elem(file["genes"])), scalings, file)

@@ -1,9 +1,4 @@
-"""Summary of a run: what every model's per-gene errors amount to, cohort by cohort, against the baseline.
-
-The two comparisons are D-GEX's (Chen et al. 2016, Bioinformatics 32:1832): the relative improvement of the
-overall error, which is the mean over targets of the per-gene MAE, and the share of targets whose own MAE is
-lower than the baseline's. Overlapping targets (also landmarks) are left out of both, and counted.
-"""
+"""Summary of a run: what every model's per-gene errors amount to, cohort by cohort, against the baseline."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -11,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from landex.errors import UserError
@@ -19,25 +13,37 @@ from landex.vocabulary import SCALINGS
 
 TEST = "test"
 GENE_COLUMNS = ("gene", "symbol", "ensembl", "cmap", "overlapping")
-SUMMARY_COLUMNS = (
-    "cohort",
-    "scaling",
-    "model",
-    "kind",
-    "targets",
-    "overlapping",
-    "samples",
-    "mae",
-    "rmse",
-    "pearson",
-    "spearman",
-    "null_mae",
-    "baseline_mae",
-    "improvement_percent",
-    "genes_better_percent",
+# What a row takes from the strata of a model's evaluation, and from its comparison with the baseline.
+_FIGURES = ("mae", "rmse", "pearson", "spearman", "r_gene", "inferable_percent", "null_mae")
+_COMPARED = (
+    *(f"{figure}{end}" for figure in ("improvement", "genes_better") for end in ("_percent", "_low", "_high")),
+    *("unit", "units"),
 )
-_MEASURES = ("mae", "rmse", "pearson", "spearman", "r2", "null_mae")
-_TEXT = ("gene", "symbol", "ensembl", "cmap", "scaling")
+SUMMARY_COLUMNS = (
+    *("cohort", "scaling", "model", "kind", "targets", "overlapping", "samples"),
+    *_FIGURES,
+    "baseline_mae",
+    *_COMPARED,
+)
+# Columns that hold names, not figures.
+_TEXT = frozenset(
+    {
+        "gene",
+        "symbol",
+        "ensembl",
+        "cmap",
+        "sample",
+        "series",
+        "group",
+        "model",
+        "other",
+        "scaling",
+        "unit",
+        "stratum",
+        "name",
+    }
+    | {"place", "outcome", "sentence", "trust", "reason", "guarantee", "scaled_by"}
+)
 
 
 @dataclass(frozen=True)
@@ -76,41 +82,61 @@ def read_models(paths: Iterable[str | Path]) -> dict[str, ModelRecord]:
 
 
 def read_evaluations(paths: Iterable[str | Path]) -> pd.DataFrame:
-    """Read evaluation tables named `{model}.{cohort}.tsv` into one long table.
+    """Read tables named `{model}.{cohort}.tsv`, of targets or of strata, into one long table.
 
     Returns
     -------
     pandas.DataFrame
-        A row a model, cohort, scaling and target: `model`, `cohort`, then the columns of the files.
-        Identifiers are text as written (a gene may be called NA); an empty measure is NaN.
+        The columns of the files after `model` and `cohort`. Identifiers are text as written (a gene may be called NA);
+        an empty measure is NaN.
     """
     tables = []
     for path in map(Path, paths):
         model, cohort = path.stem.split(".")
-        table = _read_evaluation(path)
+        table = read_table(path)
         table.insert(0, "model", model)
         table.insert(1, "cohort", cohort)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
-def _read_evaluation(path: Path) -> pd.DataFrame:
+def read_comparisons(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """Read tables of pairs named `{cohort}.tsv` into one long table, whose first column is `cohort`."""
+    tables = []
+    for path in map(Path, paths):
+        table = read_table(path)
+        table.insert(0, "cohort", path.stem)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read a table of the evaluation: names and identifiers as text as written, an empty figure as NaN."""
+    header = pd.read_csv(path, sep="\t", nrows=0).columns
     return pd.read_csv(
         path,
         sep="\t",
-        dtype={**dict.fromkeys(_TEXT, str), "overlapping": int, **dict.fromkeys(_MEASURES, float)},
+        dtype={column: str for column in header if column in _TEXT},
         keep_default_na=False,
-        na_values={measure: [""] for measure in _MEASURES},
+        na_values={column: [""] for column in header if column not in _TEXT},
     )
 
 
-def summarise(errors: pd.DataFrame, models: Mapping[str, ModelRecord], baseline: str) -> pd.DataFrame:
-    """Average per-gene errors and compare every model with the baseline over the same targets.
+def summarise(
+    strata: pd.DataFrame, pairs: pd.DataFrame, models: Mapping[str, ModelRecord], baseline: str
+) -> pd.DataFrame:
+    """Set every model's figures beside its comparison with the baseline.
+
+    The two comparisons are D-GEX's (Chen et al. 2016, Bioinformatics 32:1832): the relative improvement of the overall
+    error, which is the mean over targets of the per-gene MAE, and the share of targets whose own MAE is lower than the
+    baseline's. Overlapping targets (also landmarks) are left out of both, and counted.
 
     Parameters
     ----------
-    errors
-        The long table of `read_evaluations`.
+    strata
+        Strata of all models and cohorts, of `read_evaluations`.
+    pairs
+        The long table of `read_comparisons`.
     models
         The models by name; their order is the order of the rows.
     baseline
@@ -119,67 +145,41 @@ def summarise(errors: pd.DataFrame, models: Mapping[str, ModelRecord], baseline:
     Returns
     -------
     pandas.DataFrame
-        A row a cohort, scaling and model, with `SUMMARY_COLUMNS`. MAE and RMSE are means over targets in
-        z-scores, correlations means over the targets where they are defined; `null_mae` is the MAE of
-        predicting every gene's mean; `overlapping` counts the targets left out.
-        `improvement_percent` and `genes_better_percent` are NaN for the baseline.
+        A row a cohort, scaling and model, with `SUMMARY_COLUMNS`. MAE and RMSE are means over targets in z-scores,
+        correlations means over the targets where they are defined; `null_mae` is the MAE of predicting every gene's
+        mean; `overlapping` counts the targets left out. What compares with the baseline is NaN for the baseline.
 
     Raises
     ------
     UserError
-        If two models were evaluated on different targets in one cohort, or the baseline is not there.
+        If the baseline is not there.
     """
     if baseline not in models:
         raise UserError(f"report: baseline: {baseline!r} is none of the models: {', '.join(models)}")
-    rows = []
-    for (cohort, scaling), view in _views(errors):
-        tables = {model: view[view["model"] == model].set_index("gene") for model in models}
-        _check_same_genes(tables, baseline, cohort, scaling)
-        for model, table in tables.items():
-            figures = _compare(table, tables[baseline], is_baseline=model == baseline)
-            rows.append({"cohort": cohort, "scaling": scaling, "model": model, "kind": models[model].kind, **figures})
-    return pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS))
+    keys = ["cohort", "scaling", "model"]
+    of_targets = strata[strata["stratum"] == "targets"]
+    whole = of_targets[of_targets["name"] == "all"]
+    left_out = of_targets.loc[of_targets["name"] == "overlapping", [*keys, "targets"]]
+    table = whole.merge(left_out.rename(columns={"targets": "overlapping"}), on=keys, how="left")
+    table = table.fillna({"overlapping": 0}).astype({"overlapping": int})
+    own = table.loc[table["model"] == baseline, ["cohort", "scaling", "mae"]]
+    table = table.merge(own.rename(columns={"mae": "baseline_mae"}), on=["cohort", "scaling"])
+    against = pairs.loc[pairs["other"] == baseline, [*keys, *_COMPARED]]
+    table = table.merge(against, on=keys, how="left").assign(kind=table["model"].map(lambda name: models[name].kind))
+    places = {
+        "cohort": {name: place for place, name in enumerate(strata["cohort"].unique())},
+        "scaling": {name: place for place, name in enumerate(SCALINGS)},
+        "model": {name: place for place, name in enumerate(models)},
+    }
+    table = table.sort_values(keys, key=lambda column: column.map(places[column.name]), ignore_index=True)
+    return table[list(SUMMARY_COLUMNS)]
 
 
-def _views(errors: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
+def views_of(errors: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
     """List cohort by cohort, in the order given, the scalings that it was evaluated with."""
     groups = {(str(cohort), str(scaling)): view for (cohort, scaling), view in errors.groupby(["cohort", "scaling"])}
     keys = [(str(cohort), scaling) for cohort in errors["cohort"].unique() for scaling in SCALINGS]
     return [(key, groups[key]) for key in keys if key in groups]
-
-
-def _check_same_genes(tables: Mapping[str, pd.DataFrame], baseline: str, cohort: str, scaling: str) -> None:
-    expected = tables[baseline].index
-    for model, table in tables.items():
-        twice = table.index[table.index.duplicated()]
-        if len(twice):
-            raise UserError(
-                f"results/evaluation/{model}.{cohort}.tsv ({scaling} scaling): gene {twice[0]} has more than "
-                f"one row; remove the file and run again"
-            )
-        differing = expected.symmetric_difference(table.index)
-        if len(differing):
-            raise UserError(
-                f"results/evaluation/{model}.{cohort}.tsv and {baseline}.{cohort}.tsv ({scaling} scaling) "
-                f"differ in {len(differing)} genes, {differing[0]} among them; remove both and run again"
-            )
-
-
-def _compare(table: pd.DataFrame, reference: pd.DataFrame, *, is_baseline: bool) -> dict[str, Any]:
-    """Return the figures of one model's table (index: gene) next to the baseline's."""
-    counted = table[table["overlapping"] == 0]
-    reference_mae = reference["mae"].reindex(counted.index)
-    mae, baseline_mae = counted["mae"].mean(), reference_mae.mean()
-    better = np.nan if counted.empty else 100.0 * float((counted["mae"] < reference_mae).mean())
-    return {
-        "targets": len(counted),
-        "overlapping": len(table) - len(counted),
-        "samples": int(table["n"].max()),
-        **{measure: counted[measure].mean() for measure in ("mae", "rmse", "pearson", "spearman", "null_mae")},
-        "baseline_mae": baseline_mae,
-        "improvement_percent": np.nan if is_baseline else 100.0 * (1.0 - mae / baseline_mae),
-        "genes_better_percent": np.nan if is_baseline else better,
-    }
 
 
 def widen(errors: pd.DataFrame) -> pd.DataFrame:
@@ -194,7 +194,7 @@ def widen(errors: pd.DataFrame) -> pd.DataFrame:
     genes = errors.drop_duplicates("gene")[list(GENE_COLUMNS)].set_index("gene")
     columns = {}
     for measure in ("mae", "pearson"):
-        for (cohort, scaling), view in _views(errors):
+        for (cohort, scaling), view in views_of(errors):
             for model, table in view.groupby("model", sort=False):
                 column = table.set_index("gene")[measure].reindex(genes.index)
                 columns[f"{measure}.{model}.{cohort}.{scaling}"] = column

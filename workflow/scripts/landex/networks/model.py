@@ -24,16 +24,20 @@ class NetworkModel:
 
     def predict(self, inputs: Block) -> Block:
         """Return targets, shape (samples, targets), of inputs of shape (samples, landmarks), in z-scores."""
-        scores = np.empty((len(inputs), sum(members[0].outputs for members in self.parts)), np.float32)
-        first = 0
-        for members in self.parts:
-            mean = scores[:, first : first + members[0].outputs]
-            mean[:] = members[0].predict(inputs)
-            for member in members[1:]:
-                mean += member.predict(inputs)
-            mean /= len(members)
-            first += members[0].outputs
-        return scores
+        said = ([member.predict(inputs) for member in members] for members in self.parts)
+        return np.concatenate([np.mean(of_part, axis=0) for of_part in said], axis=1)
+
+    @property
+    def members(self) -> int:
+        """Number of networks whose mean predicts a target."""
+        return len(self.parts[0])
+
+    def predict_with_spread(self, inputs: Block) -> tuple[Block, Block]:
+        """Return `predict(inputs)` and the standard deviation (n - 1) of the members' predictions."""
+        said = [[member.predict(inputs) for member in members] for members in self.parts]
+        means = [np.mean(of_part, axis=0) for of_part in said]
+        spreads = [np.std(of_part, axis=0, ddof=1) for of_part in said]
+        return np.concatenate(means, axis=1), np.concatenate(spreads, axis=1)
 
     @property
     def parameters(self) -> int:
