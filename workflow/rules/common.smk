@@ -67,7 +67,9 @@ MODELS_OF_VARIATIONS = {
 TESTS = [("", model, cohort) for model in MODELS for cohort in EVALUATED]
 TESTS += [(variation, model, "test") for variation, models in MODELS_OF_VARIATIONS.items() for model in models]
 WEIGHED = config["evaluation"]["importance"]["models"]
+# In one order, however a config is written: params are compared as they are printed.
 CERTAINTY = {key: config["evaluation"][key] for key in ("confidence", "resamples", "seed")}
+BARS = {key: config["evaluation"]["trust"][key] for key in ("r_gene", "r2", "width")}
 # Without a network besides the baseline there is nothing to set against it.
 SCATTERED = EVALUATED if set(NETWORKS) - {BASELINE} else []
 
@@ -183,9 +185,10 @@ def split_of(variation):
 
 
 def tables_of_evaluation():
-    """Return the tables that no other rule asks for."""
+    """Return tables of the evaluation that a run has to leave: the verdict, and those that no other rule asks for."""
     weighed = expand("results/evaluation/importance/{model}.landmarks.tsv", model=WEIGHED)
-    return [*expand("results/evaluation/outliers/{cohort}.tsv", cohort=EVALUATED), *weighed]
+    outliers = expand("results/evaluation/outliers/{cohort}.tsv", cohort=EVALUATED)
+    return ["results/evaluation/verdict.tsv", *outliers, *weighed]
 
 
 def figure(kind, cohort):

@@ -89,7 +89,7 @@ rule calibrate:
         runtime=60,
     params:
         coverage=config["evaluation"]["coverage"],
-        bars=config["evaluation"]["trust"],
+        bars=BARS,
         code=code("calibrate"),
     script:
         "../scripts/calibrate.py"
@@ -212,7 +212,7 @@ rule judge:
         fractions=THINNED,
         certainty=CERTAINTY,
         coverage=config["evaluation"]["coverage"],
-        bars=config["evaluation"]["trust"],
+        bars=BARS,
         code=code("judge"),
     script:
         "../scripts/judge.py"
