@@ -41,9 +41,19 @@ def in_own_process(work: Callable[..., Mapping[str, Any]], *arguments: Any) -> d
 
 def _with_memory(work: Callable[..., Mapping[str, Any]], arguments: tuple[Any, ...]) -> dict[str, Any]:
     found = dict(work(*arguments))
-    # Linux counts the peak in KiB, macOS in bytes.
+    return {**found, "memory_gb": _peak_memory() / 1e9}
+
+
+def _peak_memory() -> int:
+    """Return the most bytes that this process has held in memory."""
+    # On Linux, what getrusage says begins with the memory of the process that this one was started from.
+    status = Path("/proc/self/status")
+    if status.exists():
+        (peak,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(peak.split()[1]) * 1024
+    # macOS counts in bytes, others in KiB.
     unit = 1 if sys.platform == "darwin" else 1024
-    return {**found, "memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9}
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def forget(path: str) -> None:

@@ -56,7 +56,7 @@ def test_a_small_config_has_no_problem_and_is_completed_by_defaults() -> None:
     config = completed(yaml.safe_load(SMALL))
     assert config["split"] == {"by": "sample", "fractions": [0.8, 0.1, 0.1], "seed": 1}
     assert config["compendium"]["sources"]["gdsc"] == {
-        "matrix": "resources/demo/gdsc.h5ad", "values": "auto", "genes": "auto",
+        "matrix": "resources/demo/gdsc.h5ad", "values": "auto", "genes": "auto", "harmonise": "quantiles",
     }  # fmt: skip
     assert config["external"]["kidney"]["values"] == "auto"
     assert config["report"]["baseline"] == "ridge"
@@ -70,7 +70,10 @@ BAD = {
     # What the schema says.
     "modles: {}": "modles: unknown key; did you mean models?",
     "split: {fraction: [1]}": "split.fraction: unknown key; did you mean fractions?",
-    "zzz: 1": "zzz: unknown key; known are compendium, external, geo, genes, split, models, train, evaluation, report",
+    "zzz: 1": (
+        "zzz: unknown key; known are compendium, external, geo, genes, preprocessing, normalise, split, models, train, "
+        "evaluation, report"
+    ),
     "models: {deep: {lerning_rate: 0.1}}": "models.deep.lerning_rate: unknown key; did you mean learning_rate?",
     "external: {kidney: {platfrom: GPL96}}": "external.kidney.platfrom: unknown key; did you mean platform?",
     "models: {deep: {epochs: many}}": "models.deep.epochs: 'many' should be a whole number",

@@ -8,7 +8,7 @@ from scipy.spatial.distance import mahalanobis
 from simulated_cohort import correlation_of, profiles, write_correlation
 
 from landex.evaluation.distance import distances, read_correlation
-from landex.normalise import fill_landmarks
+from landex.scores import fill_landmarks
 
 LANDMARKS = 12
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from landex.errors import UserError
 from landex.examples import StoredExamples, read_parts
 from landex.h5ad import open_matrix, write_matrix
-from landex.normalise import fill_landmarks, normalise_compendium, normalise_external
+from landex.normalise import normalise_compendium, normalise_external
 from landex.parts import rows_of_part, write_parts
 from landex.quantiles import map_onto, mean_quantiles
-from landex.references import References, write_references
+from landex.references import References, Rules, write_references
 from landex.roles import GeneRoles, write_roles
+from landex.scores import LandmarkFiller
 
 SAMPLES, EXTERNAL_SAMPLES = 60, 12
 LANDMARKS, TARGETS = 20, 40
@@ -80,7 +81,12 @@ def chain(tmp_path_factory: pytest.TempPathFactory, resources: Path) -> Chain:
     write_roles(found.path("compendium.h5ad"), found.path("lost_genes.tsv"), lists, found.path("genes.tsv"))
     write_parts(found.path("compendium.h5ad"), "sample", [0.7, 0.15, 0.15], 1, found.path("split.tsv"))
     write_references(
-        found.path("compendium.h5ad"), found.path("genes.tsv"), found.path("split.tsv"), found.path("references.h5")
+        found.path("compendium.h5ad"),
+        found.path("genes.tsv"),
+        found.path("split.tsv"),
+        Rules(),
+        2,
+        found.path("references.h5"),
     )
     normalise_compendium(found.path("compendium.h5ad"), found.path("references.h5"), found.normalised("compendium"))
     return found
@@ -207,7 +213,7 @@ def test_a_sample_of_an_external_cohort_is_scored_alone_as_among_others(
 def test_missing_landmarks_take_their_mean_given_the_others_worked_out_by_hand() -> None:
     correlation = np.array([[1.0, 0.5, 0.2], [0.5, 1.0, 0.4], [0.2, 0.4, 1.0]])
     scores = np.array([[np.nan, 1.0, -1.0], [2.0, np.nan, np.nan], [1.0, 2.0, 3.0], [np.nan] * 3], np.float32)
-    filled = fill_landmarks(scores, correlation)
+    filled = LandmarkFiller(correlation).fill(scores)
     # The inverse of [[1, .4], [.4, 1]] is [[1, -.4], [-.4, 1]] / .84; [.5, .2] times it is [.42, 0] / .84 = [.5, 0].
     assert filled[0].tolist() == pytest.approx([0.5 * 1.0 + 0 * -1.0, 1, -1], abs=1e-6)
     # Given one landmark, the others are its correlation with them times its score.
@@ -254,7 +260,9 @@ def test_too_few_landmarks_are_refused_with_their_number(chain: Chain, normalise
     references = References.read(chain.path("references.h5"))
     gone = references.inputs.genes[:11]
     genes = [gene for gene in chain.genes if gene not in gone]
-    with pytest.raises(UserError, match=r"poor\.h5ad: measures 9 of the 20 landmarks; at least half are needed"):
+    with pytest.raises(
+        UserError, match=r"poor\.h5ad: measures 9 of the 20 landmarks; normalise.fewest_landmarks asks for 50%"
+    ):
         normalise_cohort("poor", genes, expression(7, 6, len(genes)))
     assert not chain.normalised("poor").exists()
 

@@ -13,7 +13,7 @@ from simulated_cohort import correlation_of, profiles, write_cohort, write_corre
 
 from landex.evaluation.distance import distances
 from landex.evaluation.outliers import conformal_p_values, score, write_outliers
-from landex.normalise import fill_landmarks
+from landex.scores import fill_landmarks
 
 LANDMARKS = 12
 

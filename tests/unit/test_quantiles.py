@@ -1,4 +1,4 @@
-"""Quantile normalisation: R's rule for ties, missing values, and one sample at a time."""
+"""Quantile normalisation: the rules for ties of R, qnorm and D-GEX, missing values, and one sample at a time."""
 
 import numpy as np
 import pandas as pd
@@ -6,8 +6,9 @@ import pytest
 import qnorm
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 
-from landex.quantiles import map_onto, mean_quantiles
+from landex.quantiles import TIES, Ties, map_onto, mean_quantiles
 
 
 def distinct(seed: int, samples: int, genes: int) -> np.ndarray:
@@ -39,6 +40,42 @@ def test_ties_take_the_reference_at_their_mean_rank_as_in_r() -> None:
     assert mapped[0].tolist() == [6.0, 1.5, 3.5, 4.0, 1.5, 1.5]
     # 4, 4 hold the ranks 4 and 5, mean rank 4.5: half way from 3.5 to 4.
     assert mapped[1].tolist() == [3.75, 1.5, 3.75, 2.0, 1.0, 6.0]
+
+
+def test_samples_with_many_ties_come_out_as_from_preprocesscore_and_limma() -> None:
+    values = np.array([[5, 2, 3, 4, 2, 2, 7, 0], [0, 0, 0, 1, 4, 4, 9, 9], [3, 3, 3, 3, 3, 3, 3, 8]], np.float32)
+    # What preprocessCore 1.60 (normalize.quantiles) and limma 3.54 (normalizeQuantiles, ties = TRUE) print.
+    expected = [
+        [5.66666666667, 1.66666666667, 3.33333333333, 3.66666666667, 1.66666666667, 1.66666666667, 8, 1],
+        [1.66666666667, 1.66666666667, 1.66666666667, 2, 3.5, 3.5, 6.83333333333, 6.83333333333],
+        [2, 2, 2, 2, 2, 2, 2, 8],
+    ]
+    np.testing.assert_allclose(map_onto(values, mean_quantiles([values], 8)), expected, rtol=1e-7)
+
+
+@given(st.integers(0, 10_000), st.integers(2, 12), st.integers(2, 40), st.integers(1, 20))
+def test_by_its_rule_tied_values_come_out_as_from_qnorm(seed: int, samples: int, genes: int, levels: int) -> None:
+    values = np.random.default_rng(seed).integers(0, levels, (samples, genes)).astype(np.float32)
+    mapped = map_onto(values, mean_quantiles([values], genes), "mean_value")
+    expected = qnorm.quantile_normalize(values.T.astype(np.float64)).T
+    np.testing.assert_allclose(mapped, expected, rtol=1e-6, atol=1e-6)
+
+
+@given(st.integers(0, 10_000), st.integers(2, 30), st.integers(1, 9))
+def test_by_its_rule_tied_values_come_out_as_from_dgexs_scripts(seed: int, genes: int, levels: int) -> None:
+    values = np.random.default_rng(seed).integers(0, levels, (3, genes)).astype(np.float32)
+    reference = mean_quantiles([values], genes)
+    ranks = (rankdata(values, axis=1) - 1).astype(int)
+    np.testing.assert_array_equal(map_onto(values, reference, "lower_rank"), reference.astype(np.float32)[ranks])
+
+
+@pytest.mark.parametrize("ties", TIES)
+def test_missing_values_among_ties_change_no_rank(ties: Ties) -> None:
+    reference = np.array([0.0, 10.0, 20.0, 30.0])
+    mapped = map_onto(np.array([[2, np.nan, 2, 5]], np.float32), reference, ties)
+    # Three values lie at 1/6, 1/2 and 5/6, where the reference is 5/3, 15 and 85/3.
+    tied = {"mean_rank": 25 / 3, "mean_value": (5 / 3 + 15) / 2, "lower_rank": 5 / 3}[ties]
+    np.testing.assert_allclose(mapped, [[tied, np.nan, tied, 85 / 3]], rtol=1e-6)
 
 
 def test_three_ties_take_the_middle_of_the_reference_not_its_mean() -> None:
@@ -78,6 +115,14 @@ def test_the_reference_does_not_depend_on_how_samples_come_in_blocks() -> None:
     values = distinct(3, 9, 50)
     whole = mean_quantiles([values], 50)
     np.testing.assert_allclose(mean_quantiles([values[:2], values[2:3], values[3:]], 50), whole, rtol=1e-14)
+
+
+@pytest.mark.parametrize("missing", [0, 0.1])
+def test_the_reference_does_not_depend_on_the_number_of_threads(missing: float) -> None:
+    values = distinct(4, 200, 30)
+    values[np.random.default_rng(1).random(values.shape) < missing] = np.nan
+    one, three = (mean_quantiles([values[:90], values[90:]], 30, threads) for threads in (1, 3))
+    np.testing.assert_array_equal(one, three)
 
 
 @pytest.mark.parametrize("change", [lambda values: 3 * values + 1, np.exp, lambda values: values**3])

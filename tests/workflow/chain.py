@@ -171,12 +171,9 @@ class Chain:
         networks = networks or tuple(self.pieces)
         return _each("join_network", networks) | self._use(*networks)
 
-    def normalise_external(self) -> Jobs:
-        return (
-            _each("normalise_external", self.external)
-            | self.predict(cohorts=self.external)
-            | self.outliers(*self.external)
-        )
+    def normalise_external(self, *cohorts: str) -> Jobs:
+        cohorts = cohorts or self.external
+        return _each("normalise_external", cohorts) | self.predict(cohorts=cohorts) | self.outliers(*cohorts)
 
     def normalise(self) -> Jobs:
         again = _each("normalise", tuple(self.resplit))

@@ -19,6 +19,10 @@ EVERY_RULE = (
 )  # fmt: skip
 FROM_COHORTS = tuple(rule for rule in EVERY_RULE if rule not in ("retrieve", "summarise", "report"))
 FROM_PARTS = tuple(rule for rule in FROM_COHORTS[3:] if rule not in ("roles", "predict_blend"))
+# What imports the code that normalises.
+WITH_REFERENCES = ("references", "normalise", "normalise_external")
+# What imports the code that fills in landmarks, too.
+WITH_SCORES = (*WITH_REFERENCES, "importance")
 # What imports the code that all models share.
 WITH_MODELS = ("baseline", "blend", "network", "join_network", "predict", "predict_blend", "importance")
 # What imports the code that says how sure an error is.
@@ -29,6 +33,7 @@ WITH_NETWORKS = ("network", "join_network", "predict relu_tanh deep pair-6", "im
 # Every module, and the rules whose scripts import it, themselves or through other modules.
 RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "__init__": EVERY_RULE,
+    "annotations": FROM_COHORTS,
     "baselines/__init__": (
         "baseline",
         "blend",
@@ -103,12 +108,14 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "geo": ("retrieve", "cohort_series"),
     "grids": (),
     "h5ad": FROM_COHORTS,
+    "harmonise": WITH_SCORES,
     "inputs": (),
     "job": EVERY_RULE,
     "kinds": (),
     "materials": ("report",),
     "model_entries": (),
     "models": WITH_MODELS,
+    "moments": WITH_REFERENCES,
     "networks/__init__": WITH_NETWORKS,
     "networks/architecture": ("network",),
     "networks/checkpoints": ("network",),
@@ -130,16 +137,18 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "networks/settings": WITH_NETWORKS,
     "networks/steps": ("network",),
     "networks/trainer": ("network",),
-    "normalise": ("normalise", "normalise_external", "importance"),
+    "normalise": ("normalise", "normalise_external"),
+    "orders": WITH_SCORES,
     "page": ("report",),
     "parts": FROM_PARTS,
     "predict": ("predict",),
     "predictions": ("blend", "predict", "predict_blend", "calibrate", "evaluate", "compare"),
-    "threads": ("baseline", "predict knn", "blend both", "network"),
-    "quantiles": ("references", "normalise", "normalise_external", "importance"),
-    "references": ("references", "normalise", "normalise_external", "importance"),
+    "threads": (*WITH_SCORES, "baseline", "predict knn", "blend both", "network"),
+    "quantiles": WITH_SCORES,
+    "references": WITH_REFERENCES,
     "roles": ("roles",),
     "scale": ("cohort_series", "cohort_matrix"),
+    "scores": WITH_SCORES,
     "series": ("cohort_series",),
     "soft": ("cohort_series",),
     "spelling": (),

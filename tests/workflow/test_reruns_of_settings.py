@@ -139,6 +139,8 @@ GENES_AND_SAMPLES = [
     Change("targets by list", setting("genes", "targets", to=["A2M", "ABAT"]), after("roles")),
     Change("targets by chance", setting("genes", "targets", to={"random": 5, "seed": 1}), after("roles")),
     Change("another file of landmarks", fewer_landmarks, after("roles")),
+    Change("the rule for ties", setting("normalise", "ties", to="mean_value"), after("references")),
+    Change("the fewest landmarks", setting("normalise", "fewest_landmarks", to=0.6), after("normalise_external")),
     Change("the distance of duplicates", setting("compendium", "duplicates", "distance", to=0.1), after("compendium")),
 ]
 
@@ -155,6 +157,11 @@ COHORTS = [
         "the scale of an external cohort",
         setting("external", "geuvadis", "values", to="linear"),
         CHAIN.cohort_matrix("geuvadis"),
+    ),
+    Change(
+        "how an external cohort is harmonised",
+        setting("external", "geuvadis", "harmonise", to="distinct_ranks"),
+        CHAIN.normalise_external("geuvadis"),
     ),
     Change("an external cohort more", setting("external", "cells", to=CELLS), WITH_CELLS.cohort_matrix("cells")),
     Change(

@@ -16,9 +16,11 @@ rule references:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=1000,
         runtime=60,
     params:
+        preprocessing=config["preprocessing"],
+        ties=config["normalise"]["ties"],
         code=code("references"),
     script:
         "../scripts/references.py"
@@ -36,9 +38,9 @@ rule normalise:
         "results/{variation}benchmarks/normalise/compendium.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 1
+    threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=1000,
         runtime=60,
     params:
         code=code("normalise"),
@@ -62,11 +64,13 @@ rule normalise_external:
         cohort=one_of(EXTERNAL),
     conda:
         "../../envs/data.yaml"
-    threads: 1
+    threads: 2
     resources:
-        mem_mb=4000,
+        mem_mb=1000,
         runtime=60,
     params:
+        harmonise=lambda wildcards: EXTERNAL[wildcards.cohort]["harmonise"],
+        fewest_landmarks=config["normalise"]["fewest_landmarks"],
         code=code("normalise_external"),
     script:
         "../scripts/normalise_external.py"

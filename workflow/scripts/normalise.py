@@ -5,4 +5,6 @@ from landex.job import job
 with job(snakemake.log[0], __file__):
     from landex.normalise import normalise_compendium
 
-    normalise_compendium(snakemake.input.compendium, snakemake.input.references, snakemake.output.matrix)
+    normalise_compendium(
+        snakemake.input.compendium, snakemake.input.references, snakemake.output.matrix, snakemake.threads
+    )

@@ -11,4 +11,7 @@ with job(snakemake.log[0], __file__):
         snakemake.input.split,
         snakemake.input.references,
         snakemake.output.matrix,
+        snakemake.params.harmonise,
+        snakemake.params.fewest_landmarks,
+        snakemake.threads,
     )

@@ -3,8 +3,13 @@
 from landex.job import job
 
 with job(snakemake.log[0], __file__):
-    from landex.references import write_references
+    from landex.references import Rules, write_references
 
     write_references(
-        snakemake.input.compendium, snakemake.input.genes, snakemake.input.split, snakemake.output.references
+        snakemake.input.compendium,
+        snakemake.input.genes,
+        snakemake.input.split,
+        Rules.of(snakemake.params.preprocessing, snakemake.params.ties),
+        snakemake.threads,
+        snakemake.output.references,
     )

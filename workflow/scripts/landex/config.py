@@ -142,6 +142,8 @@ def _source_problems(sources: Mapping[str, Settings], section: str) -> Iterator[
             yield f"{place}.platform: goes with a GEO series only; a matrix file names genes, not probes"
         elif "geo" in source and (source["values"] == "counts" or source["genes"] != "auto" or "series" in source):
             yield f"{place}: values: counts, genes and series go with a matrix file only"
+        if section != "external" and source["harmonise"] != "quantiles":
+            yield f"{place}.harmonise: goes with external cohorts only; what is learnt from makes the quantiles"
 
 
 def _cohort_problems(config: Mapping[str, Any]) -> Iterator[str]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pandas as pd
-from anndata.io import read_elem, write_elem
 from numpy.typing import NDArray
 
+from landex.annotations import read_table, write_empty, write_table
 from landex.errors import UserError
 from landex.files import atomic
 
@@ -43,6 +43,12 @@ class Matrix:
     def shape(self) -> tuple[int, int]:
         """Samples and genes."""
         return len(self.obs), len(self.var)
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Type of the values of X."""
+        kind: np.dtype[np.generic] = self._file["X"].dtype
+        return kind
 
     def has_layer(self, name: str) -> bool:
         """Tell whether the file has a layer of this name."""
@@ -112,7 +118,7 @@ def open_matrix(path: str | Path) -> Iterator[Matrix]:
             raise UserError(f"{path}: not an AnnData file: it has no obs, var and X")
         if not isinstance(file["X"], h5py.Dataset):
             raise UserError(f"{path}: its X is sparse; store it dense (adata.X = adata.X.toarray())")
-        yield Matrix(path, read_elem(file["obs"]), read_elem(file["var"]), file)
+        yield Matrix(path, read_table(file["obs"]), read_table(file["var"]), file)
 
 
 class MatrixWriter:
@@ -162,12 +168,15 @@ def create_matrix(path: str | Path, obs: pd.DataFrame, var: pd.DataFrame) -> Ite
     with atomic(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs["encoding-type"] = "anndata"
         file.attrs["encoding-version"] = "0.1.0"
-        write_elem(file, "obs", obs)
-        write_elem(file, "var", var)
-        write_elem(file, "layers", {})
-        for empty in ("obsm", "varm", "obsp", "varp", "uns"):
-            write_elem(file, empty, {})
-        yield MatrixWriter(file, (len(obs), len(var)))
+        write_table(file, "obs", obs)
+        write_table(file, "var", var)
+        for empty in ("layers", "obsm", "varm", "obsp", "varp", "uns"):
+            write_empty(file, empty)
+        writer = MatrixWriter(file, (len(obs), len(var)))
+        yield writer
+        if not len(obs) or not len(var):
+            # No block ever came.
+            writer.write(slice(0, 0), np.empty((0, len(var)), np.float32))
 
 
 def write_matrix(

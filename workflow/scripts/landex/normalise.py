@@ -8,73 +8,68 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from landex.errors import UserError
 from landex.h5ad import Block, Matrix, create_matrix, open_matrix
+from landex.harmonise import Method, Spread, by_quantiles, by_training_distribution, map_distinct_ranks
+from landex.moments import Moments
 from landex.parts import rows_of_part
-from landex.quantiles import Reference, map_onto
-from landex.references import References, Side, subset_references
+from landex.references import References, subset_references
+from landex.scores import LandmarkFiller, SideScores
+from landex.threads import mapped_in_threads
 
 _logger = logging.getLogger(__name__)
 
-# Below this share of the landmarks the rest cannot be filled in with a meaning.
-_FEWEST_LANDMARKS = 0.5
 # Own scaling needs a mean and a deviation of the cohort itself.
 _FEWEST_FOR_OWN_SCALING = 5
 
 
 @dataclass(frozen=True)
-class _MeasuredSide:
-    """One side of a cohort: its features, and where its ranked genes lie in the cohort's columns.
+class _Scaled:
+    """A block of samples, normalised: z-scores, landmarks first; which were measured; z-scores by own moments."""
 
-    Attributes
-    ----------
-    columns
-        Columns of the cohort's matrix that are ranked.
-    places
-        Place of each feature among these columns, -1 where the cohort does not measure it.
-    reference
-        The reference of the measured genes.
-    """
+    place: slice
+    scores: Block
+    measured: NDArray[np.bool_]
+    own: Block | None
 
-    side: Side
-    columns: NDArray[np.intp]
-    places: NDArray[np.intp]
-    reference: Reference
+
+@dataclass(frozen=True)
+class _Own:
+    """A cohort's own mean and deviation of every feature, in training z-scores."""
+
+    mean: NDArray[np.float32]
+    deviation: NDArray[np.float32]
+
+
+class _Scaler:
+    """Normalises blocks of one file: landmarks' side and targets' side, gaps filled."""
+
+    def __init__(self, sides: list[SideScores], filler: LandmarkFiller) -> None:
+        self._sides, self._filler = sides, filler
+        self._landmarks = len(sides[0].places)
 
     def scores(self, block: Block) -> Block:
-        """Return z-scores of the features, shape (rows, features), NaN where not measured."""
-        quantiles = np.full((len(block), len(self.places)), np.nan, np.float32)
-        measured = self.places >= 0
-        quantiles[:, measured] = map_onto(block[:, self.columns], self.reference)[:, self.places[measured]]
-        return self.side.standardise(quantiles)
+        """Return z-scores, landmarks first, NaN where not measured."""
+        return np.concatenate([side.scores(block) for side in self._sides], axis=1)
+
+    def scale(self, place: slice, block: Block, own: _Own | None) -> _Scaled:
+        """Normalise a block; missing targets become 0, their training mean, and count nowhere."""
+        scores = self.scores(block)
+        measured = ~np.isnan(scores)
+        by_own = None if own is None else self._filled((scores - own.mean) / own.deviation, measured)
+        return _Scaled(place, self._filled(scores, measured), measured, by_own)
+
+    def _filled(self, scores: Block, measured: NDArray[np.bool_]) -> Block:
+        if not measured.all():
+            inputs, targets = scores[:, : self._landmarks], scores[:, self._landmarks :]
+            inputs[:] = self._filler.fill(inputs)
+            targets[~measured[:, self._landmarks :]] = 0
+        return scores
 
 
-def fill_landmarks(scores: Block, correlation: NDArray[np.float64]) -> Block:
-    """Fill missing landmarks by their mean given those that are there, under a normal distribution.
-
-    E[m | o] = C_mo C_oo^-1 z_o, with C the training samples' correlation (Anderson 2003, section 2.5).
-
-    Parameters
-    ----------
-    scores
-        z-scores, shape (rows, landmarks), NaN where missing.
-    correlation
-        Shape (landmarks, landmarks), positive definite.
-    """
-    filled = scores.copy()
-    missing = np.isnan(scores)
-    patterns, rows_of_pattern = np.unique(missing, axis=0, return_inverse=True)
-    for number, gone in enumerate(patterns):
-        if gone.any():
-            rows = np.flatnonzero(rows_of_pattern == number)
-            there = ~gone
-            weights = np.linalg.solve(correlation[np.ix_(there, there)], correlation[np.ix_(there, gone)])
-            filled[np.ix_(rows, gone)] = scores[np.ix_(rows, there)] @ weights
-    return filled
-
-
-def normalise_compendium(compendium: str | Path, references: str | Path, path: str | Path) -> None:
+def normalise_compendium(compendium: str | Path, references: str | Path, path: str | Path, threads: int = 1) -> None:
     """Normalise the compendium with the frozen references.
 
     Parameters
@@ -85,15 +80,25 @@ def normalise_compendium(compendium: str | Path, references: str | Path, path: s
         references.h5.
     path
         Result: X in training z-scores, landmarks first, then targets (see `var`); layer `measured`.
+    threads
+        Threads; the result is the same with any number.
     """
     frozen = References.read(references)
+    method = by_quantiles(frozen.rules.ties)
     with open_matrix(compendium) as matrix:
-        sides = [_measured_side(matrix, side, side.reference) for side in (frozen.inputs, frozen.truth)]
-        _write(path, matrix, frozen, sides, own_scaling=False)
+        sides = [side.in_file(matrix.var, method) for side in (frozen.inputs, frozen.truth)]
+        _write(path, matrix, frozen, _Scaler(sides, LandmarkFiller(frozen.correlation)), None, threads)
 
 
 def normalise_external(
-    cohort: str | Path, compendium: str | Path, split: str | Path, references: str | Path, path: str | Path
+    cohort: str | Path,
+    compendium: str | Path,
+    split: str | Path,
+    references: str | Path,
+    path: str | Path,
+    harmonise: str = "quantiles",
+    fewest_landmarks: float = 0.5,
+    threads: int = 1,
 ) -> None:
     """Normalise an external cohort with the frozen references, in both scalings.
 
@@ -109,77 +114,94 @@ def normalise_external(
     path
         Result: X in training z-scores; layer `own`, z-scores by the cohort's own mean and deviation (as the
         paper; a labelled exception, since it uses the cohort's truth); layer `measured`.
+    harmonise
+        How samples are brought onto the references: `quantiles`, `distinct_ranks` or `tdm`, see `harmonise`.
+    fewest_landmarks
+        Share of the landmarks that the cohort has to measure; the others are filled in.
+    threads
+        Threads; the result is the same with any number.
 
     Raises
     ------
     UserError
-        If the cohort measures fewer than half of the landmarks, or no target.
+        If the cohort measures too few of the landmarks, or no target.
     """
     frozen = References.read(references)
     with open_matrix(cohort) as matrix, open_matrix(compendium) as learnt:
-        _check_measured(cohort, matrix, frozen)
+        _check_measured(cohort, matrix, frozen, fewest_landmarks)
         genes = {
             "inputs": [gene for gene in frozen.inputs.genes if gene in matrix.var.index],
             "truth": [gene for gene in frozen.truth.genes if gene in matrix.var.index],
         }
-        found = subset_references(learnt, frozen, rows_of_part(split, "training"), genes)
-        sides = [
-            _measured_side(matrix, frozen.inputs, found["inputs"]),
-            _measured_side(matrix, frozen.truth, found["truth"]),
-        ]
-        own_scaling = matrix.shape[0] >= _FEWEST_FOR_OWN_SCALING
-        if not own_scaling:
-            _logger.info("%d samples: own scaling needs %d and is left out", matrix.shape[0], _FEWEST_FOR_OWN_SCALING)
-        _write(path, matrix, frozen, sides, own_scaling)
+        training = np.arange(learnt.shape[0]) if frozen.rules.everything else rows_of_part(split, "training")
+        found = subset_references(learnt, frozen, training, genes, threads)
+        sides = []
+        for name, side in (("inputs", frozen.inputs), ("truth", frozen.truth)):
+            method = _method(harmonise, frozen, matrix, genes[name])
+            sides.append(side.in_file(matrix.var, method, found[name]))
+        scaler = _Scaler(sides, LandmarkFiller(frozen.correlation))
+        own = _own_moments(matrix, scaler, frozen, threads)
+        _write(path, matrix, frozen, scaler, own, threads)
 
 
-def _check_measured(cohort: str | Path, matrix: Matrix, frozen: References) -> None:
+def _check_measured(cohort: str | Path, matrix: Matrix, frozen: References, fewest_landmarks: float) -> None:
     landmarks = frozen.inputs.features.index
     found = int(landmarks.isin(matrix.var.index).sum())
-    if found < _FEWEST_LANDMARKS * len(landmarks):
-        raise UserError(f"{cohort}: measures {found} of the {len(landmarks)} landmarks; at least half are needed")
+    if found < max(1, fewest_landmarks * len(landmarks)):
+        raise UserError(
+            f"{cohort}: measures {found} of the {len(landmarks)} landmarks; normalise.fewest_landmarks asks for "
+            f"{fewest_landmarks:.0%} of them"
+        )
     if not frozen.truth.features.index.isin(matrix.var.index).any():
         raise UserError(f"{cohort}: measures none of the targets, so nothing can be evaluated on it")
     _logger.info("%d of %d landmarks measured", found, len(landmarks))
 
 
-def _measured_side(matrix: Matrix, side: Side, reference: Reference) -> _MeasuredSide:
-    measured = pd.Index([gene for gene in side.genes if gene in matrix.var.index])
-    return _MeasuredSide(
-        side, matrix.var.index.get_indexer(measured), measured.get_indexer(side.features.index), reference
-    )
+def _method(name: str, frozen: References, matrix: Matrix, genes: list[str]) -> Method:
+    """Return the method of a name in the config, for samples ranked over some genes."""
+    if name == "distinct_ranks":
+        # Where everything is as in the paper, its rounding is too.
+        return lambda block, reference: map_distinct_ranks(block, reference, as_published=frozen.rules.joint)
+    if name == "tdm":
+        places = matrix.var.index.get_indexer(genes)
+        return by_training_distribution(Spread.of(lambda: (block[:, places] for _, block in matrix.blocks())))
+    return by_quantiles(frozen.rules.ties)
 
 
-def _write(path: str | Path, matrix: Matrix, frozen: References, sides: list[_MeasuredSide], own_scaling: bool) -> None:
+def _own_moments(matrix: Matrix, scaler: _Scaler, frozen: References, threads: int) -> _Own | None:
+    """Return the cohort's own moments; None where it is too small for own scaling."""
+    if matrix.shape[0] < _FEWEST_FOR_OWN_SCALING:
+        _logger.info("%d samples: own scaling needs %d and is left out", matrix.shape[0], _FEWEST_FOR_OWN_SCALING)
+        return None
+    blocks = (block for _, block in matrix.blocks())
+    total: Moments | None = None
+    for part in mapped_in_threads(lambda block: Moments.of(scaler.scores(block)), blocks, threads):
+        total = part if total is None else total + part
+    assert total is not None
+    # In training z-scores, what is added to deviations in quantile units is a share of the training deviation.
+    deviation = total.deviations()
+    if frozen.rules.added_deviation:
+        features = pd.concat([frozen.inputs.features, frozen.truth.features])
+        added = frozen.rules.added_deviation / features["deviation"].to_numpy()
+        deviation = np.sqrt(total.squares / np.maximum(total.counts, 1)) + added
+    return _Own(total.means.astype(np.float32), deviation.astype(np.float32))
+
+
+def _write(
+    path: str | Path, matrix: Matrix, frozen: References, scaler: _Scaler, own: _Own | None, threads: int
+) -> None:
     var = pd.concat([frozen.inputs.features, frozen.truth.features])
-    landmarks = len(frozen.inputs.features)
-    own = _own_moments(matrix, sides) if own_scaling else None
-    with create_matrix(path, matrix.obs, var) as out:
-        for place, scores in _scores(matrix, sides):
-            measured = ~np.isnan(scores)
-            out.write(place, _filled(scores, landmarks, frozen.correlation))
-            out.write(place, measured, "measured")
-            if own is not None:
-                out.write(place, _filled((scores - own[0]) / own[1], landmarks, frozen.correlation), "own")
+    with (
+        create_matrix(path, matrix.obs, var) as out,
+        tqdm(total=matrix.shape[0], unit="sample", mininterval=5, desc=Path(path).stem) as progress,
+    ):
+        for scaled in _scaled(matrix, scaler, own, threads):
+            out.write(scaled.place, scaled.scores)
+            out.write(scaled.place, scaled.measured, "measured")
+            if scaled.own is not None:
+                out.write(scaled.place, scaled.own, "own")
+            progress.update(len(scaled.scores))
 
 
-def _scores(matrix: Matrix, sides: list[_MeasuredSide]) -> Iterator[tuple[slice, Block]]:
-    for place, block in matrix.blocks():
-        yield place, np.concatenate([side.scores(block) for side in sides], axis=1)
-
-
-def _filled(scores: Block, landmarks: int, correlation: NDArray[np.float64]) -> Block:
-    """Fill missing landmarks; missing targets become 0, their training mean, and count nowhere."""
-    inputs = fill_landmarks(scores[:, :landmarks], correlation)
-    return np.concatenate([inputs, np.nan_to_num(scores[:, landmarks:])], axis=1)
-
-
-def _own_moments(matrix: Matrix, sides: list[_MeasuredSide]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return mean and deviation of the cohort itself, in training z-scores, per feature."""
-    scores = np.concatenate([scores for _, scores in _scores(matrix, sides)])
-    measured = ~np.isnan(scores)
-    count = np.maximum(measured.sum(axis=0), 1)
-    mean = np.nansum(scores, axis=0, dtype=np.float64) / count
-    deviation = np.sqrt(np.nansum((scores - mean) ** 2, axis=0) / count)
-    deviation = np.where(deviation > 1e-5, deviation, 1.0)
-    return mean.astype(np.float32), deviation.astype(np.float32)
+def _scaled(matrix: Matrix, scaler: _Scaler, own: _Own | None, threads: int) -> Iterator[_Scaled]:
+    return mapped_in_threads(lambda item: scaler.scale(*item, own), matrix.blocks(), threads)

@@ -5,23 +5,59 @@ only: were its landmarks normalised together with targets during training, they 
 inference.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pandas as pd
-from anndata.io import read_elem, write_elem
 from numpy.typing import NDArray
-from sklearn.covariance import ledoit_wolf
 
+from landex.annotations import read_table, write_table
 from landex.files import atomic
 from landex.h5ad import Block, Matrix, open_matrix
+from landex.harmonise import Method, by_quantiles
+from landex.moments import Correlation, Moments
 from landex.parts import rows_of_part
-from landex.quantiles import Reference, map_onto, mean_quantiles
+from landex.quantiles import Reference, Ties, mean_quantiles
+from landex.scores import SideScores
+from landex.threads import mapped_in_threads
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How references are learnt.
+
+    Attributes
+    ----------
+    ties
+        What tied values take, see `quantiles.Ties`.
+    joint
+        Whether inputs are normalised together with the targets, as in the paper, and not from landmarks alone.
+    everything
+        Whether all samples are learnt from, as in the paper, and not the training samples alone.
+    added_deviation
+        What is added to every standard deviation.
+    """
+
+    ties: Ties = "mean_rank"
+    joint: bool = False
+    everything: bool = False
+    added_deviation: float = 0.0
+
+    @classmethod
+    def of(cls, preprocessing: str, ties: Ties) -> "Rules":
+        """Return the rules of the config's `preprocessing`: `landex`, or `dgex` with the paper's own ties."""
+        return cls("lower_rank", True, True, 1e-3) if preprocessing == "dgex" else cls(ties)
+
+    def deviations(self, moments: Moments) -> Floats:
+        """Return the deviations that features are divided by."""
+        if self.added_deviation:
+            return np.sqrt(moments.squares / np.maximum(moments.counts, 1)) + self.added_deviation
+        return moments.deviations()
 
 
 @dataclass(frozen=True)
@@ -43,11 +79,27 @@ class Side:
     reference: Reference
     features: pd.DataFrame
 
-    def standardise(self, quantiles: Block) -> Block:
-        """Turn features in quantile units, shape (rows, features), into z-scores of the training samples."""
-        mean = self.features["mean"].to_numpy(np.float32)
-        deviation = self.features["deviation"].to_numpy(np.float32)
-        return (quantiles - mean) / deviation
+    def in_file(self, var: pd.DataFrame, method: Method, reference: Reference | None = None) -> SideScores:
+        """Return what scores the samples of a file.
+
+        Parameters
+        ----------
+        var
+            The file's genes, as its index.
+        method
+            How samples are brought onto the reference.
+        reference
+            That of the genes that the file has, where it lacks some.
+        """
+        measured = pd.Index([gene for gene in self.genes if gene in var.index])
+        return SideScores(
+            var.index.get_indexer(measured),
+            measured.get_indexer(self.features.index),
+            self.reference if reference is None else reference,
+            self.features["mean"].to_numpy(np.float32),
+            self.features["deviation"].to_numpy(np.float32),
+            method,
+        )
 
 
 @dataclass(frozen=True)
@@ -61,39 +113,46 @@ class References:
     correlation
         Correlation of the landmarks' z-scores, shrunk (Ledoit & Wolf 2004), shape (landmarks, landmarks):
         what fills a missing landmark from those that are there.
+    rules
+        How they were learnt.
     """
 
     inputs: Side
     truth: Side
     correlation: Floats
+    rules: Rules = Rules()
 
     def write(self, path: str | Path) -> None:
         """Write references.h5."""
         with atomic(path) as temporary, h5py.File(temporary, "w") as file:
             for name, side in (("inputs", self.inputs), ("truth", self.truth)):
                 group = file.create_group(name)
-                write_elem(group, "genes", np.array(side.genes, dtype=object))
-                write_elem(group, "reference", side.reference)
-                write_elem(group, "features", side.features)
-            write_elem(file, "correlation", self.correlation)
+                group.create_dataset("genes", data=side.genes, dtype=h5py.string_dtype())
+                group["reference"] = side.reference
+                write_table(group, "features", side.features)
+            file["correlation"] = self.correlation
+            file.attrs["ties"] = self.rules.ties
+            file.attrs["joint"] = self.rules.joint
+            file.attrs["everything"] = self.rules.everything
+            file.attrs["added_deviation"] = self.rules.added_deviation
 
     @classmethod
     def read(cls, path: str | Path) -> "References":
         """Read references.h5."""
         with h5py.File(path, "r") as file:
             inputs, truth = (
-                Side(
-                    list(read_elem(group["genes"])),
-                    read_elem(group["reference"]),
-                    read_elem(group["features"]),
-                )
+                Side(group["genes"].asstr()[()].tolist(), group["reference"][()], read_table(group["features"]))
                 for group in (file["inputs"], file["truth"])
             )
-            return cls(inputs, truth, read_elem(file["correlation"]))
+            said = file.attrs
+            rules = Rules(said["ties"], bool(said["joint"]), bool(said["everything"]), float(said["added_deviation"]))
+            return cls(inputs, truth, file["correlation"][()], rules)
 
 
-def fit_references(compendium: Matrix, roles: pd.DataFrame, training: NDArray[np.intp]) -> References:
-    """Learn the references, means and deviations from the training samples.
+def fit_references(
+    compendium: Matrix, roles: pd.DataFrame, training: NDArray[np.intp], rules: Rules | None = None, threads: int = 1
+) -> References:
+    """Learn the references, means and deviations from the training samples, in three passes over their blocks.
 
     Genes that are constant in training get a deviation of 1, so that their z-score is 0 there.
 
@@ -105,46 +164,70 @@ def fit_references(compendium: Matrix, roles: pd.DataFrame, training: NDArray[np
         genes.tsv: role of every gene.
     training
         Rows of the training samples; no other row is read.
+    rules
+        How to learn.
+    threads
+        Threads; the result is the same with any number.
     """
+    rules = rules or Rules()
     features = roles[roles["gene"].isin(compendium.var.index)].set_index("gene")
     landmarks = features[features["role"] == "landmark"]
     targets = features[features["role"] == "target"]
-    inputs = _fit_side(compendium, list(landmarks.index), landmarks, training)
-    truth = _fit_side(compendium, list(compendium.var.index), targets, training)
-    scores = np.concatenate([inputs.standardise(block) for block in _normalised(compendium, inputs, training)])
-    # A missing training value counts as its gene's mean.
-    covariance, _ = ledoit_wolf(np.nan_to_num(scores))
-    deviation = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
-    return References(inputs, truth, covariance / np.outer(deviation, deviation))
+    every_gene = list(compendium.var.index)
+    truth = _with_reference(compendium, every_gene, targets, training, threads)
+    inputs = (
+        Side(every_gene, truth.reference, _unscaled(landmarks))
+        if rules.joint
+        else _with_reference(compendium, list(landmarks.index), landmarks, training, threads)
+    )
+    inputs, truth = _with_moments(compendium, [inputs, truth], training, rules, threads)
+    scores = inputs.in_file(compendium.var, by_quantiles(rules.ties))
+
+    def correlated(block: Block) -> Correlation:
+        return Correlation.of(scores.scores(block))
+
+    blocks = (block for _, block in compendium.blocks(training))
+    total: Correlation | None = None
+    for part in mapped_in_threads(correlated, blocks, threads):
+        total = part if total is None else total + part
+    assert total is not None
+    return References(inputs, truth, total.shrunk(), rules)
 
 
-def _fit_side(compendium: Matrix, genes: list[str], features: pd.DataFrame, training: NDArray[np.intp]) -> Side:
+def _with_reference(
+    compendium: Matrix, genes: list[str], features: pd.DataFrame, training: NDArray[np.intp], threads: int
+) -> Side:
     places = compendium.var.index.get_indexer(genes)
-    reference = mean_quantiles((block[:, places] for _, block in compendium.blocks(training)), len(genes))
-    side = Side(genes, reference, features)
-    mean, deviation = _moments(lambda: _normalised(compendium, side, training))
-    return Side(genes, reference, features.assign(mean=mean, deviation=deviation))
+    blocks = (block if len(genes) == block.shape[1] else block[:, places] for _, block in compendium.blocks(training))
+    return Side(genes, mean_quantiles(blocks, len(genes), threads), _unscaled(features))
 
 
-def _normalised(compendium: Matrix, side: Side, rows: NDArray[np.intp]) -> Iterator[Block]:
-    """Yield the features of rows in quantile units, in blocks."""
-    places = compendium.var.index.get_indexer(side.genes)
-    of_features = pd.Index(side.genes).get_indexer(side.features.index)
-    for _, block in compendium.blocks(rows):
-        yield map_onto(block[:, places], side.reference)[:, of_features]
+def _unscaled(features: pd.DataFrame) -> pd.DataFrame:
+    return features.assign(mean=0.0, deviation=1.0)
 
 
-def _moments(blocks: Callable[[], Iterator[Block]]) -> tuple[Floats, Floats]:
-    """Return mean and deviation of every column, leaving out missing values; two passes for precision."""
-    sums = [(np.sum(~np.isnan(block), axis=0), np.nansum(block, axis=0, dtype=np.float64)) for block in blocks()]
-    count = np.maximum(np.sum([part[0] for part in sums], axis=0), 1)
-    mean = np.sum([part[1] for part in sums], axis=0) / count
-    deviation = np.sqrt(sum(np.nansum((block - mean) ** 2, axis=0) for block in blocks()) / count)
-    # Rounding leaves a constant gene a deviation of about 1e-7 instead of 0.
-    return mean, np.where(deviation > 1e-5, deviation, 1.0)
+def _with_moments(
+    compendium: Matrix, sides: list[Side], training: NDArray[np.intp], rules: Rules, threads: int
+) -> list[Side]:
+    """Learn mean and deviation of all sides' features in one pass."""
+    scores = [side.in_file(compendium.var, by_quantiles(rules.ties)) for side in sides]
+
+    def moments(block: Block) -> list[Moments]:
+        return [Moments.of(side.quantiles(block)) for side in scores]
+
+    total: list[Moments] | None = None
+    for part in mapped_in_threads(moments, (block for _, block in compendium.blocks(training)), threads):
+        total = part if total is None else [one + other for one, other in zip(total, part, strict=True)]
+    assert total is not None
+    return [
+        Side(side.genes, side.reference, side.features.assign(mean=found.means, deviation=rules.deviations(found)))
+        for side, found in zip(sides, total, strict=True)
+    ]
 
 
-def write_references(compendium: str | Path, genes: str | Path, split: str | Path, path: str | Path) -> None:
+def write_references(
+    compendium: str | Path, genes: str | Path, split: str | Path, rules: Rules, threads: int, path: str | Path
+) -> None:
     """Fit the references to the training part and write references.h5.
 
     Parameters
@@ -153,16 +236,26 @@ def write_references(compendium: str | Path, genes: str | Path, split: str | Pat
         compendium.h5ad.
     genes, split
         genes.tsv and split.tsv.
+    rules, threads
+        As in `fit_references`.
     path
         references.h5.
     """
     roles = pd.read_csv(genes, sep="\t", dtype=str, keep_default_na=False)
     with open_matrix(compendium) as matrix:
-        fit_references(matrix, roles, rows_of_part(split, "training")).write(path)
+        fit_references(matrix, roles, _learnt_from(matrix, split, rules), rules, threads).write(path)
+
+
+def _learnt_from(compendium: Matrix, split: str | Path, rules: Rules) -> NDArray[np.intp]:
+    return np.arange(compendium.shape[0]) if rules.everything else rows_of_part(split, "training")
 
 
 def subset_references(
-    compendium: Matrix, references: References, training: NDArray[np.intp], sides: Mapping[str, list[str]]
+    compendium: Matrix,
+    references: References,
+    training: NDArray[np.intp],
+    sides: Mapping[str, list[str]],
+    threads: int = 1,
 ) -> dict[str, Reference]:
     """Return the references of the genes that a cohort measures.
 
@@ -179,6 +272,8 @@ def subset_references(
         Rows of the training samples.
     sides
         The measured genes of `inputs` and of `truth`, in any order.
+    threads
+        Threads; the result is the same with any number.
     """
     found = {}
     for name, side in (("inputs", references.inputs), ("truth", references.truth)):
@@ -186,8 +281,17 @@ def subset_references(
         if len(measured) == len(side.genes):
             found[name] = side.reference
             continue
-        places = compendium.var.index.get_indexer(side.genes)
-        chosen = pd.Index(side.genes).get_indexer(measured)
-        blocks = (map_onto(block[:, places], side.reference)[:, chosen] for _, block in compendium.blocks(training))
-        found[name] = mean_quantiles(blocks, len(measured))
+        blocks = _normalised(compendium, references.rules.ties, side, training, measured, threads)
+        found[name] = mean_quantiles(blocks, len(measured), threads)
     return found
+
+
+def _normalised(
+    compendium: Matrix, ties: Ties, side: Side, rows: NDArray[np.intp], genes: list[str], threads: int
+) -> Iterator[Block]:
+    """Yield some genes of rows in quantile units, in blocks."""
+    places = compendium.var.index.get_indexer(side.genes)
+    chosen = pd.Index(side.genes).get_indexer(genes)
+    onto = by_quantiles(ties)
+    blocks = (block for _, block in compendium.blocks(rows))
+    yield from mapped_in_threads(lambda block: onto(block[:, places], side.reference)[:, chosen], blocks, threads)

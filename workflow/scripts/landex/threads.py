@@ -1,12 +1,12 @@
-"""Threads: reading ahead, and how many cores there are to share."""
+"""Threads: reading ahead, work on blocks in order, and how many cores there are to share."""
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from threadpoolctl import threadpool_info
-
 _Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 def prefetched(items: Iterable[_Item]) -> Iterator[_Item]:
@@ -20,6 +20,34 @@ def prefetched(items: Iterable[_Item]) -> Iterator[_Item]:
             yield item  # type: ignore[misc]
 
 
+def mapped_in_threads(work: Callable[[_Item], _Result], items: Iterable[_Item], threads: int) -> Iterator[_Result]:
+    """Yield the results of some work on items, in the items' order; few items are in memory at a time.
+
+    Parameters
+    ----------
+    work
+        What is done to one item, in any of the threads.
+    items
+        Read ahead by a thread of their own where there are several threads.
+    threads
+        How many items are worked on at a time; with one, all happens in the calling thread.
+    """
+    if threads == 1:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(threads) as workers:
+        waiting: deque[Future[_Result]] = deque()
+        for item in prefetched(items):
+            waiting.append(workers.submit(work, item))
+            # One more than there are workers, so that none of them waits for the reader of the results.
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
 def blas_threads() -> int:
     """Return how many threads BLAS uses: what the job was given (OMP_NUM_THREADS), or all cores."""
+    from threadpoolctl import threadpool_info
+
     return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)

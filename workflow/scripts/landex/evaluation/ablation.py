@@ -14,7 +14,7 @@ from landex.evaluation.units import Units
 from landex.examples import Examples
 from landex.h5ad import Block
 from landex.models import Predictor
-from landex.normalise import fill_landmarks
+from landex.scores import fill_landmarks
 
 # Shares of the landmarks that are taken away.
 _SHARES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9)
