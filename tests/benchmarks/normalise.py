@@ -25,6 +25,7 @@ from expression import LANDMARKS, TARGETS, Expression
 from measure import cores, forget, in_own_process, print_figures, seconds_of
 from numpy.typing import NDArray
 
+from landex.formats.files import create_matrix_file, open_matrix_file
 from landex.h5ad import create_matrix, open_matrix
 from landex.normalise import normalise_compendium
 from landex.quantiles import map_onto, mean_quantiles
@@ -241,11 +242,62 @@ def r_packages(scale: Scale) -> Figures:
     return {"speed_vs_preprocesscore": theirs / ours, "difference_from_r": max(apart.values())}
 
 
+def write_gctx(path: str, samples: int) -> Mapping[str, float]:
+    """Write simulated samples as GCTX, block by block; what drawing them takes is measured too and left out."""
+    drawing = 0.0
+    began = time.perf_counter()
+    names = [f"s{row}" for row in range(samples)], [f"g{column}" for column in range(GENES)]
+    with create_matrix_file(path, *names) as out:
+        asked = time.perf_counter()
+        for place, block in _drawn(samples):
+            drawing += time.perf_counter() - asked
+            out.write(place, block)
+            asked = time.perf_counter()
+    return {"seconds": time.perf_counter() - began - drawing}
+
+
+def _drawn(samples: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Yield blocks of cheap values: what is drawn like real expression takes more memory than the file's writer."""
+    random = np.random.default_rng(1)
+    for start in range(0, samples, 250):
+        rows = min(250, samples - start)
+        yield slice(start, start + rows), random.standard_normal((rows, GENES), np.float32)
+
+
+def read_gctx(path: str) -> Mapping[str, float]:
+    """Read a GCTX file block by block."""
+    forget(path)
+    total = 0.0
+    began = time.perf_counter()
+    with open_matrix_file(path) as file:
+        for _, block in file.blocks():
+            total += float(block[:, 0].sum())
+    return {"seconds": time.perf_counter() - began, "sum": total}
+
+
+def gctx(scale: Scale) -> Figures:
+    """Measure what writing and reading a GCTX file takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder, "profiles.gctx"))
+        written = in_own_process(write_gctx, path, scale.samples)
+        found = in_own_process(read_gctx, path)
+        size = Path(path).stat().st_size / 1e9
+        expected = sum(float(block[:, 0].sum()) for _, block in _drawn(scale.samples))
+    if not np.isclose(found["sum"], expected, rtol=1e-4, atol=1e-2):
+        raise ValueError(f"the file holds other values than were written: {found['sum']} for {expected}")
+    memory = max(written["memory_gb"], found["memory_gb"])
+    print(
+        f"GCTX of {scale.samples:,} x {GENES:,} ({size:.2f} GB): written in {written['seconds']:.1f} s, read in "
+        f"{found['seconds']:.1f} s, peak {memory:.2f} GB"
+    )
+    return {"gctx_memory_gb": memory, "gctx_write_seconds": written["seconds"], "gctx_read_seconds": found["seconds"]}
+
+
 def _spread(values: list[float]) -> str:
     return f"{np.median(values):.3g} ({min(values):.3g}-{max(values):.3g})"
 
 
-PARTS: dict[str, Callable[[Scale], Figures]] = {"quantiles": quantiles, "stage": stage, "r": r_packages}
+PARTS: dict[str, Callable[[Scale], Figures]] = {"quantiles": quantiles, "stage": stage, "r": r_packages, "gctx": gctx}
 
 
 def main() -> None:

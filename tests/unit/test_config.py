@@ -12,7 +12,7 @@ import yaml
 from configs import DEFAULT, ROOT, SCHEMA, completed, merged
 from jsonschema import Draft202012Validator
 
-from landex.config import meaning_problems, schema_problems, without_dropped
+from landex.config import meaning_problems, schema_problems, with_preprocessing, without_dropped
 from landex.geo import series_path
 from landex.inputs import input_problems
 from landex.kinds import KINDS
@@ -57,6 +57,7 @@ def test_a_small_config_has_no_problem_and_is_completed_by_defaults() -> None:
     assert config["split"] == {"by": "sample", "fractions": [0.8, 0.1, 0.1], "seed": 1}
     assert config["compendium"]["sources"]["gdsc"] == {
         "matrix": "resources/demo/gdsc.h5ad", "values": "auto", "genes": "auto", "harmonise": "quantiles",
+        "samples": "columns",
     }  # fmt: skip
     assert config["external"]["kidney"]["values"] == "auto"
     assert config["report"]["baseline"] == "ridge"
@@ -146,18 +147,50 @@ BAD = {
     "external: {new: {values: counts}}": (
         "external.new: name either a GEO series (geo: GSE..., platform: GPL...) or a file (matrix: path)"
     ),
-    "compendium: {sources: {gdsc: {platform: GPL96}}}": (
-        "compendium.sources.gdsc.platform: goes with a GEO series only; a matrix file names genes, not probes"
-    ),
     "external: {kidney: {values: counts}}": (
-        "external.kidney: values: counts, genes and series go with a matrix file only"
+        "external.kidney: values: counts or tpm, series, annotation and lengths go with a matrix file only"
     ),
+    "external: {kidney: {annotation: README.md}}": (
+        "external.kidney: values: counts or tpm, series, annotation and lengths go with a matrix file only"
+    ),
+    "external: {kidney: {genes: symbol}}": (
+        "external.kidney.genes: goes with a matrix file only; a series' platform says it itself"
+    ),
+    "external: {new: {matrix: resources/demo/gdsc.h5ad, genes: symbol, annotation: README.md}}": (
+        "external.new.annotation: names the genes of probes, and genes are said to be symbol"
+    ),
+    "external: {new: {matrix: resources/demo/gdsc.h5ad, samples: rows}}": (
+        "external.new.samples: goes with .tsv, .txt and .csv only; the other formats say it themselves"
+    ),
+    "external: {new: {matrix: resources/demo/gdsc.h5ad, lengths: README.md}}": (
+        "external.new.lengths: makes TPM of counts; say values: counts"
+    ),
+    "compendium: {sources: {gdsc: {harmonise: tdm}}}": (
+        "compendium.sources.gdsc.harmonise: goes with external cohorts only; what is learnt from makes the quantiles"
+    ),
+    "external: {kidney: {harmonise: ranks}}": (
+        "external.kidney.harmonise: 'ranks' is not one of quantiles, distinct_ranks, tdm; did you mean distinct_ranks?"
+    ),
+    "normalise: {ties: mean}": (
+        "normalise.ties: 'mean' is not one of mean_rank, mean_value; did you mean mean_rank?"
+    ),
+    "normalise: {fewest_landmarks: 0}": (
+        "normalise.fewest_landmarks: 0 is less than or equal to the minimum of 0"
+    ),
+    "preprocessing: dgx": "preprocessing: 'dgx' is not one of landex, dgex; did you mean dgex?",
     # Files.
     "compendium: {sources: {gdsc: {matrix: absent.h5ad}}}": "compendium.sources.gdsc: there is no file absent.h5ad",
     "compendium: {sources: {gdsc: {matrix: resources/demo/README.md}}}": (
         "compendium.sources.gdsc: resources/demo/README.md: not a matrix file that can be read; known endings are "
-        ".h5ad, .tsv, .csv, .tsv.gz, .csv.gz, .tsv.xz, .csv.xz"
+        ".h5ad, .gctx, .gct, .tsv, .csv, .txt, .gct.gz, .gct.xz, .tsv.gz, .tsv.xz, .csv.gz, .csv.xz, .txt.gz, .txt.xz"
     ),
+    "external: {new: {matrix: resources/demo/gdsc.h5ad, annotation: GPL1.annot.gz}}": (
+        "external.new.annotation: there is no file GPL1.annot.gz"
+    ),
+    "external: {new: {matrix: resources/demo/gdsc.h5ad, values: counts, lengths: lengths.tsv}}": (
+        "external.new.lengths: there is no file lengths.tsv"
+    ),
+    "compendium: {collapse: probes.tsv}": "compendium.collapse: there is no file probes.tsv",
     "external: {kidney: {geo: GSE14618}}": (
         "external.kidney: the mirror resources/demo/geo has no series GSE14618 (no file "
         f"resources/demo/geo/{series_path('GSE14618')})"
@@ -364,10 +397,22 @@ def test_every_key_of_the_schema_is_described() -> None:
     assert [place for place, schema, _ in found if len(schema.get("description", "")) < 10] == []
 
 
+def test_preprocessing_dgex_turns_the_keys_that_are_at_their_defaults() -> None:
+    config = with_preprocessing(completed(yaml.safe_load(f"{SMALL}\npreprocessing: dgex\n")))
+    assert config["compendium"]["collapse"] == config["compendium"]["duplicates"]["rule"] == "dgex"
+    assert config["genes"] == {"landmarks": "dgex", "targets": "dgex"}
+    own = completed(yaml.safe_load(f"{SMALL}\npreprocessing: dgex\ngenes: {{targets: [TP53]}}\n"))
+    assert with_preprocessing(own)["genes"] == {"landmarks": "dgex", "targets": ["TP53"]}
+    assert own["genes"]["landmarks"] == SCHEMA["properties"]["genes"]["properties"]["landmarks"]["default"]
+    plain = completed(yaml.safe_load(SMALL))
+    assert with_preprocessing(plain) == plain
+
+
 def test_every_key_has_a_default_or_a_reason_to_have_none() -> None:
     without = {place for place, schema, required in described(SCHEMA) if "default" not in schema}
     # Which source, or which group of one: no default; settings of models come from presets.
-    source = {f"/$defs/source.{key}" for key in ("geo", "platform", "matrix", "series", "group")}
+    of_sources = ("geo", "platform", "matrix", "series", "group", "annotation", "lengths")
+    source = {f"/$defs/source.{key}" for key in of_sources}
     model = {f"/$defs/model.{key}" for key in SCHEMA["$defs"]["model"]["properties"]}
     assert without - source - model == {".genes.targets/anyOf.random"}
 

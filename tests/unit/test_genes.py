@@ -27,8 +27,9 @@ def names() -> GeneNames:
 
 def identified(names: GeneNames, asked: list[str], kind: str) -> list[tuple[str, str, str, bool]]:
     table = names.identify(asked, kind)
-    assert list(table.columns) == ["gene", "symbol", "ensembl", "mapped"]
-    return list(table.itertuples(index=False, name=None))
+    assert list(table.columns) == ["gene", "symbol", "ensembl", "mapped", "own"]
+    assert table["own"].tolist() == [name.partition(".")[0] if name.startswith("ENSG") else name for name in asked]
+    return list(table[["gene", "symbol", "ensembl", "mapped"]].itertuples(index=False, name=None))
 
 
 def test_symbols_are_named_by_entrez_id_and_unknown_ones_by_themselves(names: GeneNames) -> None:
@@ -77,6 +78,7 @@ def test_entrez_ids_are_kept_and_those_that_are_none_are_unmapped(names: GeneNam
         (["10", "20", "AAA"], "entrez"),
         (["ENSG00000000010.3", "ENSG00000012345", "AAA"], "ensembl"),
         (["OLD1", *["unknown"] * 9], "symbol"),
+        (["200814_at", "204326_x_at", "219053_s_at", "AFFX-BioB-5_at", "1007_s_at", "39318_at", "AAA"], "probe"),
     ],
 )
 def test_the_kind_of_names_is_that_of_most_of_them(names: GeneNames, asked: list[str], kind: str) -> None:

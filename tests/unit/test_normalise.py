@@ -76,7 +76,8 @@ def chain(tmp_path_factory: pytest.TempPathFactory, resources: Path) -> Chain:
     values[3, 5] = values[40, 11] = np.nan
     found = Chain(folder, genes, values)
     write_cohort(found.path("compendium.h5ad"), genes, values, "s")
-    lists = GeneRoles(str(resources / "genes/landmarks.tsv"), "measured", str(resources / "genes/targets.tsv"))
+    genes = str(resources / "genes/landmarks.tsv"), str(resources / "genes/targets.tsv")
+    lists = GeneRoles(genes[0], "measured", *genes)
     found.path("lost_genes.tsv").write_text("gene\tsymbol\tensembl\tmapped\tmissing_from\n")
     write_roles(found.path("compendium.h5ad"), found.path("lost_genes.tsv"), lists, found.path("genes.tsv"))
     write_parts(found.path("compendium.h5ad"), "sample", [0.7, 0.15, 0.15], 1, found.path("split.tsv"))

@@ -7,11 +7,18 @@ import pytest
 import yaml
 from configs import DEFAULT, ROOT, SCHEMA, completed, merged
 
-from landex.config import meaning_problems, schema_problems
+from landex.config import meaning_problems, schema_problems, with_preprocessing
 from landex.grids import expanded
 from landex.inputs import input_problems
 from landex.model_entries import model_settings, pieces
 
+OWN_FILES = {
+    "dgex-paper": {
+        "compendium.sources.bged": "bgedv2_QNORM.gctx",
+        "external.gtex": "GTEx_RNASeq_RPKM_n2921x55993.gctx",
+        "external.genomes1000": "GD462.GeneQuantRPKM.50FN.samplename.resk10.txt",
+    }
+}
 RECIPES = sorted((ROOT / "resources" / "recipes").glob("*.yaml"))
 
 
@@ -24,8 +31,11 @@ def test_a_recipe_over_the_default_config_has_no_problem(recipe: Path, monkeypat
     monkeypatch.chdir(ROOT)
     config = config_with(recipe)
     assert schema_problems(config, SCHEMA) == []
-    config = completed(config)
-    assert meaning_problems(config) == input_problems(config) == []
+    config = with_preprocessing(completed(config))
+    assert meaning_problems(config) == []
+    # The paper's own files are the user's to bring.
+    own = [f"{section}: there is no file data/{file}" for section, file in OWN_FILES.get(recipe.stem, {}).items()]
+    assert input_problems(config) == own
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
@@ -50,3 +60,21 @@ def test_the_papers_grid_has_27_models_of_two_halves_beside_ridge(name: str, uni
         assert len(set(setting["hidden"])) == 1
         assert pieces(cell) == ["1.1", "1.2"]
         assert setting["learning_rate"] == (5e-4 if len(setting["hidden"]) == 1 else 3e-4)
+
+
+def test_the_papers_recipe_is_its_own_preprocessing_or_landexs_by_one_key() -> None:
+    config = with_preprocessing(completed(config_with(ROOT / "resources/recipes/dgex-paper.yaml")))
+    assert config["genes"] == {"landmarks": "dgex", "targets": "dgex"}
+    assert config["compendium"]["collapse"] == config["compendium"]["duplicates"]["rule"] == "dgex"
+    assert {source["harmonise"] for source in config["external"].values()} == {"distinct_ranks"}
+    plain = merged(config_with(ROOT / "resources/recipes/dgex-paper.yaml"), {"preprocessing": "landex"})
+    plain = with_preprocessing(completed(plain))
+    assert plain["compendium"]["collapse"] == "mean"
+    assert plain["genes"]["targets"] == "measured"
+
+
+def test_the_single_gene_recipe_has_one_target_a_network_and_linear_regression() -> None:
+    config = completed(config_with(ROOT / "resources/recipes/single-gene.yaml"))
+    assert config["genes"]["targets"] == {"random": 1, "seed": 1}
+    assert {name: model["kind"] for name, model in config["models"].items()} == {"ols": "ols", "relu_tanh": "network"}
+    assert config["report"]["baseline"] == "ols"

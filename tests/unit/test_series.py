@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from soft_text import GENES, PROBES, Sample, family, platform, probe, series, values, written
 
 from landex.errors import UserError
+from landex.genes import GeneTables
 from landex.h5ad import open_matrix
 from landex.series import SeriesSource, write_series_cohort
 
@@ -31,7 +32,9 @@ class Written:
 def cohort_of(folder: Path, soft: Path, resources: Path, source: SeriesSource | None = None) -> Written:
     source = source or SeriesSource("small", "GSE1", "GPL96", "auto", "GSE1")
     paths = folder / "cohort.h5ad", folder / "cohort.qc.tsv"
-    write_series_cohort(source, soft, resources / "genes/ids.tsv.gz", *paths)
+    genes = resources / "genes"
+    tables = GeneTables(genes / "ids.tsv.gz", genes / "landmarks.tsv", genes / "targets.tsv")
+    write_series_cohort(source, soft, tables, *paths)
     with open_matrix(paths[0]) as matrix:
         return Written(matrix.obs, matrix.var, matrix.read(), pd.read_csv(paths[1], sep="\t", keep_default_na=False))
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from soft_text import PROBES, Sample, family, lines, platform, series, values, written
 
 from landex.errors import UserError
-from landex.genes import GeneNames
+from landex.genes import GeneNames, GeneTables
 from landex.series import SeriesSource, write_series_cohort
 from landex.soft import Entry, RejectedSample, read_entries, sample_values
 
@@ -181,7 +181,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("soft")
 
 
-def read_or_refuse(folder: Path, data: bytes, names: Path) -> None:
+def read_or_refuse(folder: Path, data: bytes, tables: GeneTables) -> None:
     """Write a cohort from a file's bytes: there is a cohort, or one line for the user."""
     path = folder / "any.soft.gz"
     path.write_bytes(data)
@@ -189,7 +189,7 @@ def read_or_refuse(folder: Path, data: bytes, names: Path) -> None:
     for output in outputs:
         output.unlink(missing_ok=True)
     try:
-        write_series_cohort(SeriesSource("any", "GSE1", "GPL96", "auto", "GSE1"), path, names, *outputs)
+        write_series_cohort(SeriesSource("any", "GSE1", "GPL96", "auto", "GSE1"), path, tables, *outputs)
     except UserError as error:
         assert "\n" not in str(error)
         assert not any(output.exists() for output in outputs)
@@ -198,10 +198,11 @@ def read_or_refuse(folder: Path, data: bytes, names: Path) -> None:
 
 
 @pytest.fixture
-def quick_names(resources: Path, gene_names: GeneNames, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the table of names, read once for all examples."""
+def quick_names(resources: Path, gene_names: GeneNames, monkeypatch: pytest.MonkeyPatch) -> GeneTables:
+    """Return the tables of genes, names read once for all examples."""
     monkeypatch.setattr("landex.genes.GeneNames.read", lambda path: gene_names)
-    return resources / "genes/ids.tsv.gz"
+    genes = resources / "genes"
+    return GeneTables(genes / "ids.tsv.gz", genes / "landmarks.tsv", genes / "targets.tsv")
 
 
 anything = settings(max_examples=150, suppress_health_check=["function_scoped_fixture"])
@@ -209,7 +210,7 @@ anything = settings(max_examples=150, suppress_health_check=["function_scoped_fi
 
 @anything
 @given(data=st.binary(max_size=200))
-def test_any_bytes_are_a_cohort_or_one_line_for_the_user(folder: Path, quick_names: Path, data: bytes) -> None:
+def test_any_bytes_are_a_cohort_or_one_line_for_the_user(folder: Path, quick_names: GeneTables, data: bytes) -> None:
     read_or_refuse(folder, data, quick_names)
     read_or_refuse(folder, gzip.compress(data), quick_names)
 
@@ -217,7 +218,7 @@ def test_any_bytes_are_a_cohort_or_one_line_for_the_user(folder: Path, quick_nam
 @anything
 @given(parts=st.lists(SOFT_LINES, max_size=40))
 def test_any_lines_of_soft_are_a_cohort_or_one_line_for_the_user(
-    folder: Path, quick_names: Path, parts: list[str]
+    folder: Path, quick_names: GeneTables, parts: list[str]
 ) -> None:
     read_or_refuse(folder, gzip.compress(lines(parts).encode()), quick_names)
 
@@ -225,7 +226,7 @@ def test_any_lines_of_soft_are_a_cohort_or_one_line_for_the_user(
 @anything
 @given(place=st.integers(0, 10_000), number=st.integers(0, 30), replacement=st.lists(SOFT_LINES, max_size=3))
 def test_any_damage_to_a_file_is_a_cohort_or_one_line_for_the_user(
-    folder: Path, quick_names: Path, place: int, number: int, replacement: list[str]
+    folder: Path, quick_names: GeneTables, place: int, number: int, replacement: list[str]
 ) -> None:
     text = family(TWO).splitlines()
     place %= len(text)

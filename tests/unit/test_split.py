@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landex.errors import UserError
+from landex.features import dgex_features
 from landex.h5ad import write_matrix
 from landex.parts import assign_parts, read_own_parts, read_parts, rows_of_part, thin_parts, write_parts
 from landex.roles import GeneRoles, gene_roles
@@ -275,7 +276,33 @@ NONE_LOST = pd.DataFrame(columns=["gene", "symbol", "ensembl", "mapped", "missin
 
 
 def roles_of(var: pd.DataFrame, lists: tuple[str, str], targets: Any, lost: pd.DataFrame = NONE_LOST) -> pd.DataFrame:
-    return gene_roles(var, lost, GeneRoles(lists[0], targets, lists[1])).set_index("gene")
+    return gene_roles(var, lost, GeneRoles(lists[0], targets, *lists)).set_index("gene")
+
+
+def roles_of_features(lists: tuple[str, str], targets: Any) -> pd.DataFrame:
+    """Return the roles of D-GEX's features, all of them measured."""
+    features = dgex_features(*lists)
+    var = features[["symbol", "ensembl"]].assign(mapped=features["entrez"] != "")
+    return gene_roles(var, NONE_LOST, GeneRoles(None, targets, *lists, by_features=True)).set_index("gene")
+
+
+@pytest.mark.parametrize("targets", ["dgex", "measured"])
+def test_dgexs_features_are_943_landmarks_and_9520_targets_445_of_them_overlapping(
+    lists: tuple[str, str], targets: str
+) -> None:
+    roles = roles_of_features(lists, targets)
+    assert roles["role"].value_counts().to_dict() == {"target": 9520, "landmark": 943}
+    assert roles.groupby("role")["overlapping"].sum().to_dict() == {"landmark": 0, "target": 445}
+    # TSPAN6 is a landmark under one probe and a target under another.
+    tspan6 = roles[roles["symbol"] == "TSPAN6"]
+    assert tspan6["role"].tolist() == ["landmark", "target"]
+    assert tspan6.index.tolist() == ["7105", "ENSG00000000003"]
+    assert tspan6["cmap"].tolist() == ["landmark", "landmark"]
+
+
+def test_without_dgexs_features_no_target_overlaps(var: pd.DataFrame, lists: tuple[str, str]) -> None:
+    own = var.rename(index={"999999999": "ENSG00000000003"})
+    assert roles_of(own, lists, "measured")["overlapping"].sum() == 0
 
 
 def targets_of(roles: pd.DataFrame) -> set[str]:

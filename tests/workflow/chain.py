@@ -206,6 +206,10 @@ class Chain:
         """Return what runs when cohorts are read from matrix files; external ones too may hold duplicates."""
         return _each("cohort_matrix", cohorts or ("gdsc", "geuvadis")) | self.compendium()
 
+    def cohorts(self) -> Jobs:
+        """Return what runs when all cohorts are read anew."""
+        return self.cohort_matrix() | self.cohort_series()
+
     def cohort_series(self) -> Jobs:
         return _each("cohort_series", ("kidney",)) | self.compendium()
 

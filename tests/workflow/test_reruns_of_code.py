@@ -19,6 +19,7 @@ EVERY_RULE = (
 )  # fmt: skip
 FROM_COHORTS = tuple(rule for rule in EVERY_RULE if rule not in ("retrieve", "summarise", "report"))
 FROM_PARTS = tuple(rule for rule in FROM_COHORTS[3:] if rule not in ("roles", "predict_blend"))
+COHORTS = ("cohort_series", "cohort_matrix")
 # What imports the code that normalises.
 WITH_REFERENCES = ("references", "normalise", "normalise_external")
 # What imports the code that fills in landmarks, too.
@@ -70,9 +71,11 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "baselines/sparse": ("baseline lasso",),
     "baselines/sparse_problem": ("baseline lasso",),
     "blends": ("blend", "predict_blend"),
-    "cohort": ("cohort_series", "cohort_matrix"),
+    "cohort": COHORTS,
+    "collapse": COHORTS,
     "compendium": ("compendium",),
     "config": (),
+    "dgex_duplicates": ("cohort_matrix",),
     "duplicates": ("compendium",),
     "errors": EVERY_RULE,
     "evaluation/__init__": ("calibrate", "evaluate", "outliers", *WITH_CERTAINTY),
@@ -101,10 +104,20 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "evaluation/verdict": ("judge",),
     "evaluation/weigh": ("importance",),
     "examples": (*WITH_MODELS, "calibrate", "evaluate", "compare", "outliers"),
+    "features": (*COHORTS, "roles"),
     "figures": ("report",),
     "files": EVERY_RULE,
     "fingerprint": (),
-    "genes": ("cohort_series", "cohort_matrix"),
+    "formats/__init__": ("cohort_matrix",),
+    "formats/anndata_file": ("cohort_matrix",),
+    "formats/endings": ("cohort_matrix",),
+    "formats/files": ("cohort_matrix",),
+    "formats/gct": ("cohort_matrix",),
+    "formats/gctx": ("cohort_matrix",),
+    "formats/matrix_file": ("cohort_matrix",),
+    "formats/tables": ("cohort_matrix",),
+    "formats/text": ("cohort_matrix",),
+    "genes": COHORTS,
     "geo": ("retrieve", "cohort_series"),
     "grids": (),
     "h5ad": FROM_COHORTS,
@@ -113,6 +126,7 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "job": EVERY_RULE,
     "kinds": (),
     "materials": ("report",),
+    "matrix_cohort": ("cohort_matrix",),
     "model_entries": (),
     "models": WITH_MODELS,
     "moments": WITH_REFERENCES,
@@ -141,22 +155,22 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "orders": WITH_SCORES,
     "page": ("report",),
     "parts": FROM_PARTS,
+    "platforms": COHORTS,
     "predict": ("predict",),
     "predictions": ("blend", "predict", "predict_blend", "calibrate", "evaluate", "compare"),
-    "threads": (*WITH_SCORES, "baseline", "predict knn", "blend both", "network"),
+    "threads": ("cohort_matrix", *WITH_SCORES, "baseline", "predict knn", "blend both", "network"),
     "quantiles": WITH_SCORES,
     "references": WITH_REFERENCES,
     "roles": ("roles",),
-    "scale": ("cohort_series", "cohort_matrix"),
+    "scale": COHORTS,
     "scores": WITH_SCORES,
     "series": ("cohort_series",),
     "soft": ("cohort_series",),
     "spelling": (),
     "summary": ("judge", "summarise", "report"),
-    "table": ("cohort_matrix",),
     "tsv": tuple(rule for rule in FROM_COHORTS if rule != "compendium"),
     "variations": (),
-    "vocabulary": ("cohort_series", "cohort_matrix", *FROM_PARTS, "summarise", "report"),
+    "vocabulary": (*COHORTS, *FROM_PARTS, "summarise", "report"),
 }
 
 

@@ -40,6 +40,24 @@ def fewer_landmarks(project: Project) -> None:
     setting("genes", "landmarks", to="landmarks.tsv")(project)
 
 
+def annotated(project: Project) -> None:
+    """Name a table of probes; the source's genes are left to be found out."""
+    (project.root / "platform.tsv").write_text("ID\tsymbol\np1\tTP53\n", encoding="utf-8")
+    setting("compendium", "sources", "gdsc", "annotation", to="platform.tsv")(project)
+    setting("compendium", "sources", "gdsc", "genes", to="auto")(project)
+
+
+def with_lengths(project: Project) -> None:
+    (project.root / "lengths.tsv").write_text("gene\tlength\n7157\t2591\n", encoding="utf-8")
+    setting("external", "geuvadis", "lengths", to="lengths.tsv")(project)
+
+
+def own_probes(project: Project) -> None:
+    """Name a list of features, of a landmark and a target."""
+    (project.root / "probes.tsv").write_text("entrez\tprobes\n16\t201000_at\n8813\t202673_at\n", encoding="utf-8")
+    setting("compendium", "collapse", to="probes.tsv")(project)
+
+
 def move_mirror(project: Project) -> None:
     (project.root / "data" / "geo").rename(project.root / "mirror")
     setting("geo", "mirror", to="mirror")(project)
@@ -141,15 +159,28 @@ GENES_AND_SAMPLES = [
     Change("another file of landmarks", fewer_landmarks, after("roles")),
     Change("the rule for ties", setting("normalise", "ties", to="mean_value"), after("references")),
     Change("the fewest landmarks", setting("normalise", "fewest_landmarks", to=0.6), after("normalise_external")),
+    Change("what preprocessing means", setting("preprocessing", to="dgex"), CHAIN.cohorts()),
+    Change("D-GEX's lists of probes", setting("compendium", "collapse", to="dgex"), CHAIN.cohorts()),
+    Change("a list of probes of one's own", own_probes, CHAIN.cohorts()),
+    Change(
+        "D-GEX's rule for duplicates",
+        setting("compendium", "duplicates", "rule", to="dgex"),
+        CHAIN.cohort_matrix("gdsc"),
+    ),
+    Change("D-GEX's landmarks", setting("genes", "landmarks", to="dgex"), after("roles")),
     Change("the distance of duplicates", setting("compendium", "duplicates", "distance", to=0.1), after("compendium")),
 ]
+
+A_SOURCES_SETTINGS = {
+    "values": "auto", "genes": "auto", "series": "one", "group": "one", "platform": "GPL13667",
+}  # fmt: skip
 
 COHORTS = [
     *(
         Change(
             f"a source's {key}", setting("compendium", "sources", "gdsc", key, to=value), CHAIN.cohort_matrix("gdsc")
         )
-        for key, value in {"values": "auto", "genes": "auto", "series": "one", "group": "one"}.items()
+        for key, value in A_SOURCES_SETTINGS.items()
     ),
     Change("the scale of a series", setting("external", "kidney", "values", to="linear"), after("cohort_series")),
     Change("the platform of a series", setting("external", "kidney", "platform", to="GPL97"), after("cohort_series")),
@@ -158,6 +189,8 @@ COHORTS = [
         setting("external", "geuvadis", "values", to="linear"),
         CHAIN.cohort_matrix("geuvadis"),
     ),
+    Change("the table of a platform", annotated, CHAIN.cohort_matrix("gdsc")),
+    Change("the lengths of genes", with_lengths, CHAIN.cohort_matrix("geuvadis")),
     Change(
         "how an external cohort is harmonised",
         setting("external", "geuvadis", "harmonise", to="distinct_ranks"),

@@ -5,6 +5,9 @@ rule cohort_series:
     input:
         soft=lambda wildcards: rules.retrieve.output.soft.format(series=SERIES[wildcards.cohort]["geo"]),
         names="resources/genes/ids.tsv.gz",
+        landmarks="resources/genes/landmarks.tsv",
+        targets="resources/genes/targets.tsv",
+        features=[ancient(path) for path in own_features()],
     output:
         matrix="results/cohorts/{cohort}.h5ad",
         qc="results/cohorts/{cohort}.qc.tsv",
@@ -25,6 +28,8 @@ rule cohort_series:
         platform=lambda wildcards: SERIES[wildcards.cohort]["platform"],
         scale=lambda wildcards: SERIES[wildcards.cohort]["values"],
         group=lambda wildcards: SERIES[wildcards.cohort].get("group", SERIES[wildcards.cohort]["geo"]),
+        collapse=COLLAPSE,
+        files=[file_fingerprint(path) for path in own_features()],
         code=code("cohort_series"),
     script:
         "../scripts/cohort_series.py"
@@ -35,6 +40,10 @@ rule cohort_matrix:
         # Its fingerprint among the params tells whether it changed; its date does not.
         matrix=lambda wildcards: ancient(MATRICES[wildcards.cohort]["matrix"]),
         names="resources/genes/ids.tsv.gz",
+        landmarks="resources/genes/landmarks.tsv",
+        targets="resources/genes/targets.tsv",
+        features=[ancient(path) for path in own_features()],
+        tables=lambda wildcards: [ancient(path) for path in tables_of(wildcards)],
     output:
         matrix="results/cohorts/{cohort}.h5ad",
         qc="results/cohorts/{cohort}.qc.tsv",
@@ -46,16 +55,23 @@ rule cohort_matrix:
         cohort=one_of(MATRICES),
     conda:
         "../../envs/data.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=2000,
         runtime=60,
     params:
         file=lambda wildcards: file_fingerprint(MATRICES[wildcards.cohort]["matrix"]),
+        files=lambda wildcards: [file_fingerprint(path) for path in (*tables_of(wildcards), *own_features())],
         scale=lambda wildcards: MATRICES[wildcards.cohort]["values"],
         genes=lambda wildcards: MATRICES[wildcards.cohort]["genes"],
         series=lambda wildcards: MATRICES[wildcards.cohort].get("series"),
         group=lambda wildcards: MATRICES[wildcards.cohort].get("group"),
+        platform=lambda wildcards: MATRICES[wildcards.cohort].get("platform", ""),
+        annotation=lambda wildcards: MATRICES[wildcards.cohort].get("annotation"),
+        lengths=lambda wildcards: MATRICES[wildcards.cohort].get("lengths"),
+        samples=lambda wildcards: MATRICES[wildcards.cohort]["samples"],
+        collapse=COLLAPSE,
+        dgex_duplicates=lambda wildcards: wildcards.cohort in SOURCES and DUPLICATES["rule"] == "dgex",
         code=code("cohort_matrix"),
     script:
         "../scripts/cohort_matrix.py"

@@ -12,7 +12,7 @@ SCRIPTS = Path(workflow.basedir, "workflow", "scripts")
 SCHEMA = Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml")
 sys.path.insert(0, str(SCRIPTS))
 
-from landex.config import meaning_problems, schema_problems, without_dropped
+from landex.config import meaning_problems, schema_problems, with_preprocessing, without_dropped
 from landex.fingerprint import FileFingerprints, code_fingerprint
 from landex.grids import expanded
 from landex.inputs import geo_file, input_problems
@@ -33,6 +33,7 @@ def stop_at(problems):
 stop_at(schema_problems(config, yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))))
 config = without_dropped(config)
 validate(config, str(SCHEMA))
+config = with_preprocessing(config)
 stop_at(meaning_problems(config))
 stop_at(input_problems(config))
 
@@ -55,6 +56,8 @@ EVALUATED = ["test", *EXTERNAL]
 # Beside them the samples that intervals and trust are decided on.
 PREDICTED = ["calibrate", *EVALUATED]
 BASELINE = config["report"]["baseline"]
+COLLAPSE = config["compendium"]["collapse"]
+DUPLICATES = config["compendium"]["duplicates"]
 # The run itself, whose name is empty, and the same with another split or with fewer training samples.
 RESPLIT = {"": config["split"]["by"], **resplit(config)}
 THINNED = thinned(config)
@@ -134,6 +137,23 @@ def origin_of(wildcards):
     mirror = config["geo"]["mirror"]
     path = geo_file(mirror, wildcards.series)
     return file_fingerprint(path) if path else mirror
+
+
+def own_features():
+    """Return the user's own list of features, where compendium.collapse names one."""
+    return [] if COLLAPSE in ("mean", "dgex") else [COLLAPSE]
+
+
+def own_landmarks():
+    """Return the list of landmarks, where it is no list of the project's by name."""
+    landmarks = config["genes"]["landmarks"]
+    return [] if landmarks == "dgex" else [landmarks]
+
+
+def tables_of(wildcards):
+    """Return the tables that a matrix file is read with: its platform's probes and the lengths of genes."""
+    source = MATRICES[wildcards.cohort]
+    return [source[key] for key in ("annotation", "lengths") if key in source]
 
 
 def one_variation_of(names):

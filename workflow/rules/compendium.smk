@@ -22,7 +22,7 @@ rule compendium:
     params:
         sources=list(SOURCES),
         external=list(EXTERNAL),
-        distance=config["compendium"]["duplicates"]["distance"],
+        distance=DUPLICATES["distance"] if DUPLICATES["rule"] == "profiles" else None,
         code=code("compendium"),
     script:
         "../scripts/compendium.py"

@@ -5,8 +5,9 @@ rule roles:
     input:
         compendium="results/compendium/compendium.h5ad",
         lost="results/compendium/lost_genes.tsv",
-        landmarks=ancient(config["genes"]["landmarks"]),
-        dgex="resources/genes/targets.tsv",
+        landmarks=[ancient(path) for path in own_landmarks()],
+        dgex_landmarks="resources/genes/landmarks.tsv",
+        dgex_targets="resources/genes/targets.tsv",
         targets=[ancient(path) for path in own_targets()],
     output:
         genes="results/split/genes.tsv",
@@ -22,7 +23,8 @@ rule roles:
         runtime=10,
     params:
         targets=config["genes"]["targets"],
-        files=[file_fingerprint(path) for path in (config["genes"]["landmarks"], *own_targets())],
+        collapse="dgex" if COLLAPSE == "dgex" else "mean",
+        files=[file_fingerprint(path) for path in (*own_landmarks(), *own_targets())],
         code=code("roles"),
     script:
         "../scripts/roles.py"

@@ -3,14 +3,17 @@
 from landex.job import job
 
 with job(snakemake.log[0], __file__):
-    from landex.table import MatrixSource, write_matrix_cohort
+    from landex.genes import GeneTables
+    from landex.matrix_cohort import MatrixSource, write_matrix_cohort
 
+    settings = (
+        "genes", "series", "group", "platform", "annotation", "lengths", "samples", "collapse", "dgex_duplicates",
+    )  # fmt: skip
     source = MatrixSource(
-        name=snakemake.wildcards.cohort,
-        path=snakemake.input.matrix,
-        values=snakemake.params.scale,
-        genes=snakemake.params.genes,
-        series=snakemake.params.series,
-        group=snakemake.params.group,
+        snakemake.wildcards.cohort,
+        snakemake.input.matrix,
+        snakemake.params.scale,
+        **{name: snakemake.params[name] for name in settings},
     )
-    write_matrix_cohort(source, snakemake.input.names, snakemake.output.matrix, snakemake.output.qc)
+    tables = GeneTables(snakemake.input.names, snakemake.input.landmarks, snakemake.input.targets)
+    write_matrix_cohort(source, tables, snakemake.output.matrix, snakemake.output.qc, snakemake.threads)

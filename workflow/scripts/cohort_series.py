@@ -3,6 +3,7 @@
 from landex.job import job
 
 with job(snakemake.log[0], __file__):
+    from landex.genes import GeneTables
     from landex.series import SeriesSource, write_series_cohort
 
     source = SeriesSource(
@@ -11,7 +12,7 @@ with job(snakemake.log[0], __file__):
         platform=snakemake.params.platform,
         values=snakemake.params.scale,
         group=snakemake.params.group,
+        collapse=snakemake.params.collapse,
     )
-    write_series_cohort(
-        source, snakemake.input.soft, snakemake.input.names, snakemake.output.matrix, snakemake.output.qc
-    )
+    tables = GeneTables(snakemake.input.names, snakemake.input.landmarks, snakemake.input.targets)
+    write_series_cohort(source, snakemake.input.soft, tables, snakemake.output.matrix, snakemake.output.qc)

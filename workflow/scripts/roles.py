@@ -5,5 +5,11 @@ from landex.job import job
 with job(snakemake.log[0], __file__):
     from landex.roles import GeneRoles, write_roles
 
-    roles = GeneRoles(snakemake.input.landmarks, snakemake.params.targets, snakemake.input.dgex)
+    roles = GeneRoles(
+        next(iter(snakemake.input.landmarks), None),
+        snakemake.params.targets,
+        snakemake.input.dgex_landmarks,
+        snakemake.input.dgex_targets,
+        snakemake.params.collapse == "dgex",
+    )
     write_roles(snakemake.input.compendium, snakemake.input.lost, roles, snakemake.output.genes)

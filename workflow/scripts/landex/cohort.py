@@ -1,6 +1,7 @@
 """Cohorts: samples x genes of one source, in log2, named by gene, with every sample's fate."""
 
 import logging
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -8,16 +9,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from landex.collapse import Collapse
 from landex.errors import UserError
 from landex.files import atomic
-from landex.genes import GeneNames
-from landex.h5ad import write_matrix
-from landex.scale import Logged, to_log2
+from landex.h5ad import create_matrix
+from landex.scale import Logged, Values, to_log2
 
 _logger = logging.getLogger(__name__)
 
 # A sample with fewer values than this is no expression profile.
 _FEWEST_VALUES = 100
+# Samples that are collapsed at a time.
+_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -42,24 +45,48 @@ class Fate:
     missing: float = np.nan
 
 
+def judge(logged: Logged, obs: dict[str, str]) -> Fate:
+    """Say whether a sample is an expression profile.
+
+    Parameters
+    ----------
+    logged
+        Its values in log2.
+    obs
+        Its sample, series and platform.
+    """
+    values = logged.values[~np.isnan(logged.values)]
+    reason = ""
+    if len(values) < _FEWEST_VALUES:
+        reason = f"it has {len(values)} values only"
+    elif values.min() == values.max():
+        reason = "all its values are the same"
+    missing = float(np.mean(np.isnan(logged.values)))
+    named = (obs["sample"], obs["series"], obs["platform"])
+    return Fate(*named, int(not reason), reason, logged.scale, logged.quantiles, missing)
+
+
 @dataclass
 class Cohort:
-    """Samples of one source while they are gathered.
+    """Samples of one source while they are gathered in memory.
 
     Attributes
     ----------
     name
         Name of the source.
-    columns
-        Names of the matrix's columns, from `GeneNames.identify`; probes of one gene share a name.
+    collapse
+        Which of the source's columns make which feature.
+    width
+        Number of the source's columns.
     rows
-        log2 values of the samples kept, each of shape (len(columns),), NaN where missing.
+        log2 values of the samples kept, each of shape (width,), NaN where missing.
     obs
         A dict a sample kept: sample, series, platform, group, title.
     """
 
     name: str
-    columns: pd.DataFrame
+    collapse: Collapse
+    width: int
     rows: list[NDArray[np.float32]] = field(default_factory=list)
     obs: list[dict[str, str]] = field(default_factory=list)
     fates: list[Fate] = field(default_factory=list)
@@ -68,101 +95,76 @@ class Cohort:
         """Leave a sample out and say why."""
         self.fates.append(Fate(sample, series, platform, 0, reason))
 
-    def add(self, values: NDArray[np.float64], scale: str, obs: dict[str, str]) -> None:
-        """Take a sample's values, shape (len(columns),), unless they cannot be a profile."""
+    def add(self, values: Values, scale: str, obs: dict[str, str]) -> None:
+        """Take a sample's values, shape (width,), unless they cannot be a profile."""
         logged = to_log2(values, scale)
-        missing = float(np.mean(np.isnan(logged.values)))
-        reason = _unusable(logged)
-        fate = Fate(
-            obs["sample"],
-            obs["series"],
-            obs["platform"],
-            int(not reason),
-            reason,
-            logged.scale,
-            logged.quantiles,
-            missing,
-        )
+        fate = judge(logged, obs)
         self.fates.append(fate)
-        if not reason:
+        if fate.kept:
             self.rows.append(logged.values.astype(np.float32))
             self.obs.append(obs)
 
     def write(self, matrix: str | Path, qc: str | Path) -> None:
-        """Average columns of one gene and write {cohort}.h5ad and {cohort}.qc.tsv.
-
-        Raises
-        ------
-        UserError
-            If no sample was kept, or no column names a gene that has values.
-        """
-        if not self.rows:
-            reasons = "; ".join(sorted({fate.reason for fate in self.fates})[:3])
-            raise UserError(f"{self.name}: none of its {len(self.fates)} samples can be used ({reasons})")
-        values, var = collapse_mean(np.stack(self.rows), self.columns)
-        # A gene without a value in any sample is not measured.
-        measured = ~np.isnan(values).all(axis=0)
-        values, var = values[:, measured], var[measured]
-        if not len(var):
-            raise UserError(f"{self.name}: none of its columns names a gene that has values")
-        obs = pd.DataFrame(self.obs).set_index("sample").assign(source=self.name)
-        write_matrix(matrix, obs, var, values)
-        table = pd.DataFrame([{**asdict(fate), **fate.quantiles} for fate in self.fates]).drop(columns="quantiles")
-        with atomic(qc) as temporary:
-            table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
-        _logger.info(
-            "%s: %d of %d samples kept, %d genes, %d without an Entrez id",
-            self.name,
-            len(self.rows),
-            len(self.fates),
-            len(var),
-            int((~var["mapped"]).sum()),
-        )
+        """Write {cohort}.h5ad and {cohort}.qc.tsv, see `write_cohort`."""
+        has_value = np.zeros(self.width, bool)
+        for row in self.rows:
+            has_value |= ~np.isnan(row)
+        blocks = (np.stack(self.rows[start : start + _ROWS]) for start in range(0, len(self.rows), _ROWS))
+        write_cohort(self.name, self.collapse.measured(has_value), self.obs, blocks, self.fates, matrix, qc)
 
 
-def _unusable(logged: Logged) -> str:
-    values = logged.values[~np.isnan(logged.values)]
-    if len(values) < _FEWEST_VALUES:
-        return f"it has {len(values)} values only"
-    if values.min() == values.max():
-        return "all its values are the same"
-    return ""
-
-
-def collapse_mean(values: NDArray[np.float32], columns: pd.DataFrame) -> tuple[NDArray[np.float32], pd.DataFrame]:
-    """Average the columns of one gene, leaving out missing values.
+def write_cohort(
+    name: str,
+    collapse: Collapse,
+    obs: Sequence[dict[str, str]],
+    blocks: Iterable[NDArray[np.floating]],
+    fates: Sequence[Fate],
+    matrix: str | Path,
+    qc: str | Path,
+) -> None:
+    """Collapse samples to features and write {cohort}.h5ad and {cohort}.qc.tsv.
 
     Parameters
     ----------
-    values
-        Shape (samples, columns), log2.
-    columns
-        A row a column: gene, symbol, ensembl, mapped; columns without a gene (empty) are dropped.
+    name
+        Name of the source.
+    collapse
+        The features that are measured.
+    obs
+        A dict a sample kept: sample, series, platform, group, title.
+    blocks
+        log2 values of the samples kept, in order, shape (rows, all columns of the source), NaN where missing.
+    fates
+        What became of every sample.
+    matrix, qc
+        The two files.
 
-    Returns
-    -------
-    values, var
-        Shape (samples, genes), and a row a gene in order of first appearance, indexed by gene.
+    Raises
+    ------
+    UserError
+        If no sample was kept, or no column names a gene that has values.
     """
-    named = np.flatnonzero((columns["gene"] != "").to_numpy())
-    codes, genes = pd.factorize(columns["gene"].to_numpy()[named])
-    var = columns.iloc[named].drop_duplicates("gene").set_index("gene")
-    var["columns"] = np.bincount(codes, minlength=len(genes))
-    if len(genes) == len(named):
-        return values[:, named], var
-    order = np.argsort(codes, kind="stable")
-    starts = np.searchsorted(codes[order], np.arange(len(genes)))
-    sorted_values = values[:, named[order]].astype(np.float64)
-    present = ~np.isnan(sorted_values)
-    sums = np.add.reduceat(np.where(present, sorted_values, 0), starts, axis=1)
-    counts = np.add.reduceat(present, starts, axis=1, dtype=np.int64)
-    with np.errstate(invalid="ignore"):
-        return (sums / np.where(counts, counts, np.nan)).astype(np.float32), var
+    if not obs:
+        reasons = "; ".join(sorted({fate.reason for fate in fates})[:3])
+        raise UserError(f"{name}: none of its {len(fates)} samples can be used ({reasons})")
+    if not len(collapse.var):
+        raise UserError(f"{name}: none of its columns names a gene that has values")
+    table = pd.DataFrame(list(obs)).set_index("sample").assign(source=name)
+    with create_matrix(matrix, table, collapse.var) as out:
+        for place, block in _placed(blocks):
+            out.write(place, collapse(block))
+    told = pd.DataFrame([{**asdict(fate), **fate.quantiles} for fate in fates]).drop(columns="quantiles")
+    with atomic(qc) as temporary:
+        told.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    unmapped = int((~collapse.var["mapped"].astype(bool)).sum())
+    _logger.info(
+        "%s: %d of %d samples kept, %d genes, %d without an Entrez id",
+        name, len(obs), len(fates), len(collapse.var), unmapped,
+    )  # fmt: skip
 
 
-def identify_columns(names: list[str], kind: str, genes: GeneNames) -> pd.DataFrame:
-    """Name columns by gene; `kind` as in the config (`auto` looks at the names)."""
-    found = genes.detect(names) if kind == "auto" else kind
-    columns = genes.identify(names, found)
-    _logger.info("%d names read as %s, %d of them without an Entrez id", len(names), found, (~columns["mapped"]).sum())
-    return columns
+def _placed(blocks: Iterable[NDArray[np.floating]]) -> Iterator[tuple[slice, NDArray[np.floating]]]:
+    start = 0
+    for block in blocks:
+        yield slice(start, start + len(block)), block
+        start += len(block)

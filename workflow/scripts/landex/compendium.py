@@ -1,7 +1,7 @@
 """The compendium: the cohorts that models learn from, joined on genes, without near-duplicates."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,21 +22,29 @@ _FEWEST_SHARED_GENES = 100
 
 @dataclass(frozen=True)
 class _Part:
-    """One cohort in memory: values (samples, genes) with its tables."""
+    """One cohort: its tables in memory, its values (samples, genes) in its file."""
 
     name: str
-    values: Block
+    path: Path
     obs: pd.DataFrame
     var: pd.DataFrame
 
     def on(self, genes: pd.Index) -> Block:
-        return self.values[:, self.var.index.get_indexer(genes)]
+        """Read the values of some genes."""
+        return np.concatenate(list(self.blocks(genes, np.arange(len(self.obs)))))
+
+    def blocks(self, genes: pd.Index, rows: NDArray[np.intp]) -> Iterator[Block]:
+        """Yield some samples' values of some genes in blocks."""
+        places = self.var.index.get_indexer(genes)
+        with open_matrix(self.path) as matrix:
+            for _, block in matrix.blocks(rows):
+                yield block[:, places]
 
 
 def write_compendium(
     sources: Mapping[str, Path],
     external: Mapping[str, Path],
-    distance: float,
+    distance: float | None,
     matrix: str | Path,
     duplicates: str | Path,
     lost: str | Path,
@@ -54,7 +62,7 @@ def write_compendium(
     external
         The .h5ad of every external cohort, by name.
     distance
-        Root mean square difference of normal scores up to which two samples are duplicates.
+        Root mean square difference of normal scores up to which two samples are duplicates; None looks for none.
     matrix, duplicates, lost
         compendium.h5ad; duplicates.tsv (columns sample, cohort, group, kept, distance); lost_genes.tsv (genes
         that some sources do not measure: gene, symbol, ensembl, mapped, missing_from).
@@ -66,29 +74,41 @@ def write_compendium(
     """
     parts = [_read(name, path) for name, path in sources.items()]
     var = _shared_genes(parts)
-    values = np.concatenate([part.on(var.index) for part in parts])
     obs = pd.concat([part.obs for part in parts])
-    others = [_read(name, path) for name, path in external.items()]
-    found = _find_duplicates(values, obs, var.index, others, distance)
+    if distance is None:
+        found = _no_duplicates(len(obs))
+    else:
+        values = np.concatenate([part.on(var.index) for part in parts])
+        others = [_read(name, path) for name, path in external.items()]
+        found = _find_duplicates(values, obs, var.index, others, distance)
+        del values
     rows = np.flatnonzero(found.kept)
     if not len(rows):
         raise UserError(
-            f"compendium: all {len(values)} samples are also in the external cohorts ({', '.join(external)}); "
+            f"compendium: all {len(obs)} samples are also in the external cohorts ({', '.join(external)}); "
             "nothing is left to learn from"
         )
-    _logger.info("%d of %d samples kept, %d shared genes", len(rows), len(values), len(var))
+    _logger.info("%d of %d samples kept, %d shared genes", len(rows), len(obs), len(var))
     with atomic(lost) as temporary:
         _lost_genes(parts, var).to_csv(temporary, sep="\t", index=False)
     with atomic(duplicates) as temporary:
         found.table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
     obs["group"] = _joined_groups(obs["group"].astype(str).tolist(), found.leaders)
     with create_matrix(matrix, _unique_names(obs.iloc[rows]), var) as out:
-        out.write(slice(0, len(rows)), values[rows])
+        written = 0
+        for part, kept in zip(parts, _by_part(found.kept, parts), strict=True):
+            for block in part.blocks(var.index, np.flatnonzero(kept)):
+                out.write(slice(written, written + len(block)), block)
+                written += len(block)
 
 
 def _read(name: str, path: Path) -> _Part:
     with open_matrix(path) as matrix:
-        return _Part(name, matrix.read(), matrix.obs, matrix.var)
+        return _Part(name, path, matrix.obs, matrix.var)
+
+
+def _by_part(kept: NDArray[np.bool_], parts: Sequence[_Part]) -> list[NDArray[np.bool_]]:
+    return np.split(kept, np.cumsum([len(part.obs) for part in parts])[:-1])
 
 
 def _shared_genes(parts: Sequence[_Part]) -> pd.DataFrame:
@@ -124,6 +144,9 @@ def _unique_names(obs: pd.DataFrame) -> pd.DataFrame:
     return obs.set_axis(pd.Index(names, name="sample"), axis=0)
 
 
+_COLUMNS = ["sample", "cohort", "group", "kept", "distance"]
+
+
 @dataclass(frozen=True)
 class _Duplicates:
     """Which samples stay, the first sample of every sample's group, and the table of duplicates.tsv."""
@@ -131,6 +154,10 @@ class _Duplicates:
     kept: NDArray[np.bool_]
     leaders: NDArray[np.intp]
     table: pd.DataFrame
+
+
+def _no_duplicates(samples: int) -> _Duplicates:
+    return _Duplicates(np.ones(samples, bool), np.arange(samples), pd.DataFrame(columns=_COLUMNS))
 
 
 def _find_duplicates(
@@ -174,6 +201,5 @@ def _find_duplicates(
         }
         for row in rows
     ]
-    columns_of_table = ["sample", "cohort", "group", "kept", "distance"]
-    table = pd.DataFrame(ours_found + found, columns=columns_of_table).sort_values("group", kind="stable")
+    table = pd.DataFrame(ours_found + found, columns=_COLUMNS).sort_values("group", kind="stable")
     return _Duplicates(kept, leaders, table)

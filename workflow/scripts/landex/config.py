@@ -15,7 +15,11 @@ from landex.vocabulary import PARTS
 
 Settings = dict[str, Any]
 
+# As in the schema.
+DEFAULT_LANDMARKS = "resources/genes/landmarks.tsv"
 _RESERVED_COHORTS = {*PARTS, "compendium"}
+# Keys of a source that say how to read a matrix file.
+_OF_MATRICES = {"series", "annotation", "lengths"}
 
 
 def without_dropped(config: Mapping[str, Any]) -> Settings:
@@ -35,6 +39,24 @@ def without_dropped(config: Mapping[str, Any]) -> Settings:
                 kept = [model for model in section["models"] if model not in dropped]
                 copied["evaluation"][name] = {**section, "models": kept}
     return copied
+
+
+def with_preprocessing(config: Mapping[str, Any]) -> Settings:
+    """Fill in what `preprocessing: dgex` means for keys that a completed config leaves at their defaults.
+
+    D-GEX's lists of probes, landmarks and targets, and its rule for near-duplicates; a key with another value stays.
+    """
+    filled: Settings = deepcopy(dict(config))
+    if config["preprocessing"] == "dgex":
+        for section, key, default, value in (
+            (filled["compendium"], "collapse", "mean", "dgex"),
+            (filled["compendium"]["duplicates"], "rule", "profiles", "dgex"),
+            (filled["genes"], "landmarks", DEFAULT_LANDMARKS, "dgex"),
+            (filled["genes"], "targets", "measured", "dgex"),
+        ):
+            if section[key] == default:
+                section[key] = value
+    return filled
 
 
 def schema_problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
@@ -138,12 +160,22 @@ def _source_problems(sources: Mapping[str, Settings], section: str) -> Iterator[
             yield f"{place}: name either a GEO series (geo: GSE..., platform: GPL...) or a file (matrix: path)"
         elif "geo" in source and "platform" not in source:
             yield f"{place}: say which platform of {source['geo']} to take (platform: GPL...)"
-        elif "matrix" in source and "platform" in source:
-            yield f"{place}.platform: goes with a GEO series only; a matrix file names genes, not probes"
-        elif "geo" in source and (source["values"] == "counts" or source["genes"] != "auto" or "series" in source):
-            yield f"{place}: values: counts, genes and series go with a matrix file only"
+        elif "geo" in source and (source["values"] in ("counts", "tpm") or _OF_MATRICES & source.keys()):
+            yield f"{place}: values: counts or tpm, series, annotation and lengths go with a matrix file only"
+        elif "geo" in source and source["genes"] != "auto":
+            yield f"{place}.genes: goes with a matrix file only; a series' platform says it itself"
+        elif source["samples"] == "rows" and not _is_table(source.get("matrix", "")):
+            yield f"{place}.samples: goes with .tsv, .txt and .csv only; the other formats say it themselves"
+        elif "annotation" in source and source["genes"] not in ("auto", "probe"):
+            yield f"{place}.annotation: names the genes of probes, and genes are said to be {source['genes']}"
+        elif "lengths" in source and source["values"] != "counts":
+            yield f"{place}.lengths: makes TPM of counts; say values: counts"
         if section != "external" and source["harmonise"] != "quantiles":
             yield f"{place}.harmonise: goes with external cohorts only; what is learnt from makes the quantiles"
+
+
+def _is_table(path: str) -> bool:
+    return path.removesuffix(".gz").removesuffix(".xz").endswith((".tsv", ".txt", ".csv"))
 
 
 def _cohort_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -180,5 +212,6 @@ def _group(name: str, source: Mapping[str, Any]) -> str:
 
 
 def _could_have_groups(source: Mapping[str, Any]) -> bool:
-    """Tell whether a source's samples may make several groups: by a column of an AnnData file."""
-    return str(source.get("matrix", "")).endswith(".h5ad") and bool(source.keys() & {"series", "group"})
+    """Tell whether a source's samples may make several groups: by a field of a file that annotates its samples."""
+    has_fields = str(source.get("matrix", "")).endswith((".h5ad", ".gctx", ".gct", ".gct.gz", ".gct.xz"))
+    return has_fields and bool(source.keys() & {"series", "group"})

@@ -12,6 +12,17 @@ from landex.errors import UserError
 from landex.tsv import read_tsv
 
 _ENSEMBL = re.compile(r"^(ENSG\d{11})(\.\d+)?$")
+# Affymetrix' probe sets; other makers' cannot be told from other names.
+_PROBE = re.compile(r"^(AFFX-.+|\d+_([a-z]_)?([a-z]_)?at)$")
+
+
+@dataclass(frozen=True)
+class GeneTables:
+    """Paths of what resources/genes says of human genes: ids.tsv.gz, landmarks.tsv and targets.tsv."""
+
+    ids: str | Path
+    landmarks: str | Path
+    targets: str | Path
 
 
 @dataclass(frozen=True)
@@ -59,17 +70,18 @@ class GeneNames:
         return dict(zip(rows["ensembl"], rows["entrez"], strict=True))
 
     def detect(self, names: Sequence[str]) -> str:
-        """Say what most of the names are: `entrez`, `symbol` or `ensembl`.
+        """Say what most of the names are: `entrez`, `symbol`, `ensembl` or `probe` (Affymetrix').
 
         Raises
         ------
         UserError
-            If fewer than a tenth of the names are known in any of the three.
+            If fewer than a tenth of the names are known in any of the four.
         """
         shares = {
             "entrez": sum(name in self._rows.index for name in names),
             "symbol": sum(name in self._by_symbol or name in self._by_alias for name in names),
             "ensembl": sum(bool(_ENSEMBL.match(name)) for name in names),
+            "probe": sum(bool(_PROBE.match(name)) for name in names),
         }
         best = max(shares, key=lambda kind: shares[kind])
         if shares[best] * 10 < len(names):
@@ -92,7 +104,8 @@ class GeneNames:
         Returns
         -------
         DataFrame
-            A row a name, in order: gene, symbol, ensembl, mapped (whether there is an Entrez id).
+            A row a name, in order: gene, symbol, ensembl, mapped (whether there is an Entrez id), own (the name,
+            without an Ensembl id's version).
         """
         names = [name.strip() for name in names]
         # An Ensembl id is one in any file; its version says nothing about the gene.
@@ -116,6 +129,7 @@ class GeneNames:
                 "symbol": [s or ("" if e else n) for s, e, n in zip(symbol, is_ensembl, own, strict=True)],
                 "ensembl": [s or (n if e else "") for s, e, n in zip(ensembl, is_ensembl, own, strict=True)],
                 "mapped": [bool(entrez) for entrez in found],
+                "own": stripped,
             }
         )
 

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from landex.errors import UserError
+from landex.formats.endings import SUFFIXES
 from landex.geo import check_platform_in_file, is_remote, series_path
-
-MATRIX_SUFFIXES = (".h5ad", ".tsv", ".csv", ".tsv.gz", ".csv.gz", ".tsv.xz", ".csv.xz")
 
 
 def geo_file(mirror: str, series: str) -> Path | None:
@@ -25,8 +24,16 @@ def input_problems(config: Mapping[str, Any]) -> list[str]:
         for name, source in sources.items():
             found = _series_problems(source, config) if "geo" in source else _matrix_problems(source["matrix"])
             problems += [f"{section}.{name}: {problem}" for problem in found]
+            tables = {key: source[key] for key in ("annotation", "lengths") if key in source}
+            problems += [
+                f"{section}.{name}.{key}: there is no file {path}"
+                for key, path in tables.items()
+                if not Path(path).is_file()
+            ]
     genes, split = config["genes"], config["split"]
-    named = {"genes.landmarks": genes["landmarks"]}
+    named = {} if genes["landmarks"] == "dgex" else {"genes.landmarks": genes["landmarks"]}
+    if config["compendium"]["collapse"] not in ("mean", "dgex"):
+        named["compendium.collapse"] = config["compendium"]["collapse"]
     if isinstance(genes["targets"], str) and genes["targets"] not in ("measured", "dgex"):
         named["genes.targets"] = genes["targets"]
     if split["by"] not in ("series", "sample"):
@@ -35,8 +42,8 @@ def input_problems(config: Mapping[str, Any]) -> list[str]:
 
 
 def _matrix_problems(path: str) -> Iterator[str]:
-    if not path.endswith(MATRIX_SUFFIXES):
-        yield f"{path}: not a matrix file that can be read; known endings are {', '.join(MATRIX_SUFFIXES)}"
+    if not path.endswith(SUFFIXES):
+        yield f"{path}: not a matrix file that can be read; known endings are {', '.join(SUFFIXES)}"
     elif not Path(path).is_file():
         yield f"there is no file {path}"
 

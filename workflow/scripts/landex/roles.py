@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from landex.errors import UserError
+from landex.features import dgex_features
 from landex.files import atomic
 from landex.h5ad import open_matrix
 from landex.tsv import read_tsv
@@ -20,11 +21,25 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class GeneRoles:
-    """What decides on roles: paths of the two lists and the config's `targets`."""
+    """What decides on roles.
 
-    landmarks: str
+    Attributes
+    ----------
+    landmarks
+        Path of the list of landmarks; None for D-GEX's.
+    targets
+        As in the config.
+    dgex_landmarks, dgex_targets
+        resources/genes/landmarks.tsv and targets.tsv.
+    by_features
+        Whether the compendium's columns are D-GEX's features (`collapse: dgex`), of which some are overlapping targets.
+    """
+
+    landmarks: str | None
     targets: Any
-    dgex: str
+    dgex_landmarks: str
+    dgex_targets: str
+    by_features: bool = False
 
 
 def gene_roles(var: pd.DataFrame, lost: pd.DataFrame, roles: GeneRoles) -> pd.DataFrame:
@@ -50,16 +65,17 @@ def gene_roles(var: pd.DataFrame, lost: pd.DataFrame, roles: GeneRoles) -> pd.Da
     UserError
         If no landmark or no target is measured, or a target named in the config is not.
     """
-    landmarks = read_tsv(roles.landmarks, ["entrez"]).drop_duplicates("entrez")
-    dgex = read_tsv(roles.dgex, ["entrez", "cmap"]).drop_duplicates("entrez").set_index("entrez")
+    landmarks = _landmarks(roles)
+    features = dgex_features(roles.dgex_landmarks, roles.dgex_targets) if roles.by_features else None
+    dgex = read_tsv(roles.dgex_targets, ["entrez", "cmap"]).drop_duplicates("entrez").set_index("entrez")
     table = var[["symbol", "ensembl", "mapped"]].astype({"mapped": int}).reset_index(names="gene")
     is_landmark = table["gene"].isin(landmarks["entrez"]).to_numpy()
     if not is_landmark.any():
         raise UserError(
-            f"none of the compendium's {len(table)} genes is a landmark of {roles.landmarks} "
+            f"none of the compendium's {len(table)} genes is a landmark of {roles.landmarks or roles.dgex_landmarks} "
             f"(the genes begin with {', '.join(table['symbol'][:3])}); landmarks are the models' inputs"
         )
-    listed = _listed_targets(roles, dgex)
+    listed = _listed_targets(roles, dgex, features)
     asked = _asked_targets(table, ~is_landmark, listed, roles.targets)
     if not asked.any():
         raise UserError("genes.targets: none of the targets is measured by the compendium")
@@ -76,16 +92,30 @@ def gene_roles(var: pd.DataFrame, lost: pd.DataFrame, roles: GeneRoles) -> pd.Da
         "not asked for by genes.targets",
     )
     table = pd.concat([table, _lost_genes(lost), _unmeasured(table, lost, landmarks, listed)], ignore_index=True)
-    table.insert(3, "cmap", dgex["cmap"].reindex(table["gene"]).fillna("").to_numpy())
     # With probes averaged per gene, a target whose gene is a landmark would copy its input: there is none.
-    table.insert(6, "overlapping", 0)
+    overlapping = np.zeros(len(table), int)
+    entrez = table["gene"]
+    if features is not None:
+        overlapping = features["overlapping"].reindex(table["gene"]).eq(True).to_numpy(int)
+        entrez = features["entrez"].reindex(table["gene"]).fillna("")
+    table.insert(3, "cmap", dgex["cmap"].reindex(entrez).fillna("").to_numpy())
+    table.insert(6, "overlapping", overlapping)
     return table
 
 
-def _listed_targets(roles: GeneRoles, dgex: pd.DataFrame) -> list[str]:
+def _landmarks(roles: GeneRoles) -> pd.DataFrame:
+    if roles.landmarks is not None:
+        return read_tsv(roles.landmarks, ["entrez"]).drop_duplicates("entrez")
+    table = read_tsv(roles.dgex_landmarks, ["entrez", "dgex"])
+    return table[table["dgex"] == "1"].drop_duplicates("entrez")
+
+
+def _listed_targets(roles: GeneRoles, dgex: pd.DataFrame, features: pd.DataFrame | None) -> list[str]:
     """Return the names of the targets that are asked for one by one."""
     if roles.targets == "measured" or isinstance(roles.targets, Mapping):
         return []
+    if roles.targets == "dgex" and features is not None:
+        return features.index[~features["landmark"]].tolist()
     if roles.targets == "dgex":
         return [gene for gene in dgex.index if gene]
     return _names_in(roles.targets) if isinstance(roles.targets, str) else list(map(str, roles.targets))

@@ -19,7 +19,7 @@ class Logged:
     values
         log2 values, shape (rows,); NaN where the value was missing or has no logarithm.
     scale
-        What the values were: `log2`, `linear` or `counts`.
+        What the values were: `log2`, `linear`, `counts` or `tpm`.
     quantiles
         Quantiles of the values as they came, keyed as in `QUANTILES`; NaN where there are no values.
     """
@@ -38,7 +38,7 @@ def needs_log2(quantiles: dict[str, float]) -> bool:
     return quantiles["q99"] > 100 or wide
 
 
-def to_log2(values: Values, scale: str = "auto") -> Logged:
+def to_log2(values: Values, scale: str = "auto", lengths: Values | None = None) -> Logged:
     """Bring one sample's values to log2.
 
     Parameters
@@ -46,8 +46,12 @@ def to_log2(values: Values, scale: str = "auto") -> Logged:
     values
         Shape (rows,); NaN where missing.
     scale
-        `auto` (GEO2R's rule), `log2` (kept), `linear` (log2; values <= 0 become NaN, as in GEO2R) or
-        `counts` (log2(1 + counts per million)).
+        `auto` (GEO2R's rule), `log2` (kept), `linear` (log2; values <= 0 become NaN, as in GEO2R), `counts`
+        (log2(1 + counts per million), or TPM where there are lengths) or `tpm` (TPM, FPKM or RPKM: log2(1 + value), so
+        that a zero, which is a measurement there, stays one).
+    lengths
+        Shape (rows,): with `counts`, lengths of the genes, which make transcripts per million of them (Wagner et al.
+        2012, Theory in Biosciences 131:281); genes without one (NaN) become missing and count nowhere.
     """
     values = np.where(np.isfinite(values), values, np.nan)
     measured = values[~np.isnan(values)]
@@ -55,11 +59,18 @@ def to_log2(values: Values, scale: str = "auto") -> Logged:
     quantiles = dict(zip(QUANTILES, map(float, found), strict=True))
     if scale == "auto":
         scale = "linear" if needs_log2(quantiles) else "log2"
+    return Logged(in_log2(values, scale, lengths), scale, quantiles)
+
+
+def in_log2(values: Values, scale: str, lengths: Values | None = None) -> Values:
+    """Return a sample's values in log2 where the decision on its scale is made; see `to_log2`."""
+    values = np.where(np.isfinite(values), values, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         if scale == "linear":
-            logged = np.log2(np.where(values > 0, values, np.nan))
-        elif scale == "counts":
-            logged = np.log2(1 + values * (1e6 / np.nansum(values)))
-        else:
-            logged = values
-    return Logged(logged, scale, quantiles)
+            return np.log2(np.where(values > 0, values, np.nan))
+        if scale == "counts":
+            rates = values if lengths is None else values / lengths
+            return np.log2(1 + rates * (1e6 / np.nansum(rates)))
+        if scale == "tpm":
+            return np.log1p(values) / np.log(2)
+    return values

@@ -7,81 +7,40 @@ import numpy as np
 import pandas as pd
 
 from landex.cohort import Cohort
+from landex.collapse import Collapse
 from landex.errors import UserError
-from landex.genes import GeneNames
+from landex.features import read_features
+from landex.genes import GeneNames, GeneTables
 from landex.geo import check_platform
+from landex.platforms import platform_genes
 from landex.soft import Entry, RejectedSample, read_entries, sample_values
-
-# What submitters call the columns of a platform's table that name genes, Entrez ids first.
-_ENTREZ_COLUMNS = ("ENTREZ_GENE_ID", "Entrez_Gene_ID", "ENTREZ_GENE", "Gene ID", "GENE", "EntrezGeneID")
-_SYMBOL_COLUMNS = (
-    "Gene Symbol",
-    "Gene symbol",
-    "GENE_SYMBOL",
-    "Symbol",
-    "SYMBOL",
-    "ILMN_Gene",
-    "gene_symbol",
-)
-# Separates the genes of a probe that hits several.
-_SEVERAL = "///"
 
 
 @dataclass(frozen=True)
 class SeriesSource:
-    """Which samples of which series: accessions, the values' scale and the group of the samples."""
+    """Which samples of which series: accessions, the values' scale, the samples' group, and how to collapse probes.
+
+    `collapse` is `mean`, `dgex` or the path of a list of features.
+    """
 
     name: str
     series: str
     platform: str
     values: str
     group: str
+    collapse: str = "mean"
 
 
-def platform_genes(entry: Entry, genes: GeneNames) -> pd.DataFrame:
-    """Name the gene of every probe of a platform.
-
-    Probes that hit several genes, or none, get no gene (empty).
-
-    Returns
-    -------
-    DataFrame
-        A row a probe: probe, gene, symbol, ensembl, mapped.
-
-    Raises
-    ------
-    UserError
-        If the platform's table has no column that names genes.
-    """
+def _probe_columns(entry: Entry, genes: GeneNames) -> pd.DataFrame:
     try:
         table = entry.table().fillna("")
     except RejectedSample as error:
         raise UserError(f"platform {entry.name}: {error}; fetch the series again") from error
-    if len(table) and "ID" not in table:
-        raise UserError(f"platform {entry.name}: its table has no column ID; fetch the series again")
-    kind, column = _gene_column(entry.name, table)
-    names = table[column].str.strip()
-    names = names.where(~names.str.contains(_SEVERAL, regex=False) & ~names.isin(["", "---"]), "")
-    columns = genes.identify(names.tolist(), kind)
-    columns.loc[(names == "").to_numpy(), ["gene", "symbol", "ensembl", "mapped"]] = ["", "", "", False]
-    columns.insert(0, "probe", table["ID"].to_numpy())
-    return columns
-
-
-def _gene_column(platform: str, table: pd.DataFrame) -> tuple[str, str]:
-    for kind, known in (("entrez", _ENTREZ_COLUMNS), ("symbol", _SYMBOL_COLUMNS)):
-        for column in known:
-            # A column that is there but empty names nothing.
-            if column in table and table[column].str.strip().ne("").any():
-                return kind, column
-    raise UserError(
-        f"platform {platform}: its table has no column of Entrez ids or symbols (it has "
-        f"{', '.join(table.columns[:8]) or 'no rows'}); give the values as a matrix file named by gene instead"
-    )
+    return platform_genes(f"platform {entry.name}", table, genes)
 
 
 def write_series_cohort(
-    source: SeriesSource, soft: str | Path, names: str | Path, matrix: str | Path, qc: str | Path
+    source: SeriesSource, soft: str | Path, tables: GeneTables, matrix: str | Path, qc: str | Path
 ) -> None:
     """Read one platform's samples of a series and write its cohort.
 
@@ -91,8 +50,8 @@ def write_series_cohort(
         Which samples.
     soft
         The series' family SOFT file, gzipped.
-    names
-        resources/genes/ids.tsv.gz.
+    tables
+        What is known of genes.
     matrix, qc
         The cohort's .h5ad and .qc.tsv.
 
@@ -102,7 +61,7 @@ def write_series_cohort(
         If the file is damaged, of another series, lacks samples that it lists, or has no usable sample on
         the platform.
     """
-    genes = GeneNames.read(names)
+    genes = GeneNames.read(tables.ids)
     cohort: Cohort | None = None
     position: dict[str, int] = {}
     listed: list[str] | None = None
@@ -111,9 +70,11 @@ def write_series_cohort(
         if entry.kind == "SERIES":
             listed = _check_series(entry, source, soft)
         elif entry.kind == "PLATFORM" and entry.name == source.platform:
-            columns = platform_genes(entry, genes)
-            position = {probe: number for number, probe in enumerate(columns["probe"])}
-            cohort = Cohort(source.name, columns)
+            columns = _probe_columns(entry, genes)
+            position = {probe: number for number, probe in enumerate(columns["own"])}
+            features = read_features(source.collapse, tables.landmarks, tables.targets)
+            collapse = Collapse.by_gene(columns) if features is None else Collapse.by_features(columns, features)
+            cohort = Cohort(source.name, collapse, len(columns))
         elif entry.kind == "SAMPLE":
             seen.add(entry.name)
             if entry.first("platform_id") == source.platform:

@@ -14,11 +14,13 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from landex.errors import UserError
-from landex.genes import GeneNames
+from landex.genes import GeneNames, GeneTables
 from landex.h5ad import open_matrix
-from landex.table import MatrixSource, write_matrix_cohort
+from landex.matrix_cohort import MatrixSource, write_matrix_cohort
 
 GENES, SAMPLES = 130, ["a", "b", "c"]
+RESOURCES = Path(__file__).parents[2] / "resources/genes"
+TABLES = GeneTables("ids", RESOURCES / "landmarks.tsv", RESOURCES / "targets.tsv")
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +50,7 @@ def cohort_of(
 ) -> tuple[pd.DataFrame, pd.DataFrame, NDArray[np.float32]]:
     source = MatrixSource("small", str(path), values, genes, series, group)
     folder = path.parent / "out"
-    write_matrix_cohort(source, "ids", folder / "cohort.h5ad", folder / "qc.tsv")
+    write_matrix_cohort(source, TABLES, folder / "cohort.h5ad", folder / "qc.tsv", 2)
     with open_matrix(folder / "cohort.h5ad") as matrix:
         return matrix.obs, matrix.var, matrix.read()
 
