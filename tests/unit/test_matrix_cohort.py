@@ -14,6 +14,7 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from landex.errors import UserError
+from landex.formats.files import create_matrix_file
 from landex.genes import GeneNames, GeneTables
 from landex.h5ad import open_matrix
 from landex.matrix_cohort import MatrixSource, write_matrix_cohort
@@ -261,3 +262,118 @@ def test_anndata_without_samples_is_refused(tmp_path: Path, entrez: list[str]) -
     for values in ("log2", "counts"):
         with pytest.raises(UserError, match="small: none of its 0 samples"):
             cohort_of(tmp_path / "m.h5ad", values)
+
+
+def cohort_from(
+    path: Path, source: MatrixSource, threads: int = 1
+) -> tuple[pd.DataFrame, pd.DataFrame, NDArray[np.float32]]:
+    folder = path.parent / "out"
+    write_matrix_cohort(source, TABLES, folder / "cohort.h5ad", folder / "qc.tsv", threads)
+    with open_matrix(folder / "cohort.h5ad") as matrix:
+        return matrix.obs, matrix.var, matrix.read()
+
+
+def test_gct_and_gctx_have_labels_among_the_annotations_of_samples(
+    tmp_path: Path, entrez: list[str], values: NDArray[np.float64]
+) -> None:
+    for suffix in (".gct", ".gctx"):
+        path = tmp_path / f"plate{suffix}"
+        fields = {"study": ["s1", "s2", "s1"], "patient": ["p", "p", "q"]}
+        with create_matrix_file(path, SAMPLES, entrez, fields) as out:
+            out.write(slice(0, 3), values.astype(np.float32))
+        obs, var, found = cohort_of(path, series="study", group="patient")
+        assert obs["series"].tolist() == ["s1", "s2", "s1"]
+        assert obs["group"].tolist() == ["p", "p", "q"]
+        assert var.index.tolist() == entrez
+        np.testing.assert_array_equal(found, values.astype(np.float32))
+
+
+def test_a_label_that_a_sample_lacks_is_refused(tmp_path: Path, entrez: list[str], values: NDArray[np.float64]) -> None:
+    with create_matrix_file(tmp_path / "plate.gct", SAMPLES, entrez, {"study": ["s1", "", "s1"]}) as out:
+        out.write(slice(0, 3), values.astype(np.float32))
+    with pytest.raises(UserError, match=r"plate\.gct: the samples' field study \(series\) has no value for b"):
+        cohort_of(tmp_path / "plate.gct", series="study")
+
+
+def test_probes_are_found_out_and_named_by_the_projects_lists(tmp_path: Path, values: NDArray[np.float64]) -> None:
+    landmarks = pd.read_csv(RESOURCES / "landmarks.tsv", sep="\t", dtype=str)
+    probes = [*landmarks["probe"][: GENES - 2], "209108_at", "AFFX-BioB-5_at"]
+    (tmp_path / "matrix.tsv").write_text(text_of(probes, values))
+    _, var, found = cohort_of(tmp_path / "matrix.tsv", genes="auto")
+    # 209108_at measures TSPAN6, which is no landmark here, or one with its landmark's probe.
+    expected = landmarks["entrez"][: GENES - 2].tolist()
+    assert set(var.index) == {*expected, "7105"}
+    assert var["mapped"].all()
+    np.testing.assert_array_equal(found[:, 0], values[:, 0].astype(np.float32))
+
+
+def test_zeros_of_tpm_stay_and_those_of_linear_values_go_missing(tmp_path: Path, entrez: list[str]) -> None:
+    tpm = np.random.default_rng(3).gamma(0.6, 30, (3, GENES)).round(3)
+    tpm[:, ::5] = 0
+    (tmp_path / "matrix.tsv").write_text(text_of(entrez, tpm))
+    np.testing.assert_allclose(cohort_of(tmp_path / "matrix.tsv", "tpm")[2], np.log2(1 + tpm), rtol=1e-6)
+    found = cohort_of(tmp_path / "matrix.tsv", "linear")
+    assert len(found[1]) == np.count_nonzero(tpm.any(axis=0))
+    assert not np.isin(np.array(entrez)[~tpm.any(axis=0)], found[1].index).any()
+
+
+def test_counts_with_lengths_become_tpm_of_the_genes_that_have_one(tmp_path: Path, entrez: list[str]) -> None:
+    counts = np.random.default_rng(4).integers(0, 5000, (3, GENES)).astype(float)
+    lengths = np.random.default_rng(5).integers(200, 9000, GENES).astype(float)
+    (tmp_path / "matrix.tsv").write_text(text_of(entrez, counts))
+    rows = [f"{gene}\t{length:.0f}" for gene, length in zip(entrez, lengths, strict=True)]
+    (tmp_path / "lengths.tsv").write_text("gene\tlength\n" + "\n".join(reversed(rows[:-3])) + "\n")
+    source = MatrixSource("small", str(tmp_path / "matrix.tsv"), "counts", lengths=str(tmp_path / "lengths.tsv"))
+    _, var, found = cohort_from(tmp_path / "matrix.tsv", source)
+    rates = counts[:, :-3] / lengths[:-3]
+    assert var.index.tolist() == entrez[:-3]
+    np.testing.assert_allclose(found, np.log2(1 + 1e6 * rates / rates.sum(axis=1, keepdims=True)), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("gene\tsize\n1\t2\n", "the column length is missing"),
+        ("gene\tlength\n1\tlong\n", "the length of 1 is 'long', not a number above 0"),
+        ("gene\tlength\n1\t0\n", "the length of 1 is '0', not a number above 0"),
+        ("gene\tlength\nx1\t5\nx2\t6\n", "the genes are not named by human Entrez ids"),
+        ("gene\tlength\nTP53\t2591\n", r"has a length for none of the genes of .*matrix\.tsv"),
+    ],
+)
+def test_lengths_that_say_nothing_are_refused(tmp_path: Path, entrez: list[str], text: str, message: str) -> None:
+    counts = np.ones((3, GENES)) + np.arange(GENES)
+    (tmp_path / "matrix.tsv").write_text(text_of(entrez, counts))
+    (tmp_path / "lengths.tsv").write_text(text)
+    source = MatrixSource("small", str(tmp_path / "matrix.tsv"), "counts", lengths=str(tmp_path / "lengths.tsv"))
+    with pytest.raises(UserError, match=rf"lengths\.tsv: {message}"):
+        cohort_from(tmp_path / "matrix.tsv", source)
+
+
+def test_many_samples_come_in_blocks_the_same_with_any_number_of_threads(tmp_path: Path, entrez: list[str]) -> None:
+    values = np.random.default_rng(6).normal(7, 2, (700, GENES)).astype(np.float32)
+    # Samples that cannot be used stand at the edges of blocks.
+    values[[0, 255, 256, 511, 699]] = 5
+    names = [f"s{row}" for row in range(700)]
+    with create_matrix_file(tmp_path / "m.gctx", names, entrez) as out:
+        out.write(slice(0, 700), values)
+    results = [
+        cohort_from(tmp_path / "m.gctx", MatrixSource("small", str(tmp_path / "m.gctx"), "log2"), threads)
+        for threads in (1, 3)
+    ]
+    for obs, _, found in results:
+        kept = np.setdiff1d(np.arange(700), [0, 255, 256, 511, 699])
+        assert obs.index.tolist() == [names[row] for row in kept]
+        np.testing.assert_array_equal(found, values[kept])
+    qc = pd.read_csv(tmp_path / "out/qc.tsv", sep="\t")
+    assert qc["sample"].tolist() == names
+    assert qc["reason"][255] == "all its values are the same"
+
+
+def test_a_csv_with_samples_in_rows_is_a_cohort(tmp_path: Path, entrez: list[str], values: NDArray[np.float64]) -> None:
+    rows = [[name, *map(str, row)] for name, row in zip(SAMPLES, values, strict=True)]
+    (tmp_path / "gene.csv").write_text("\n".join(",".join(row) for row in [["", *entrez], *rows]) + "\n")
+    source = MatrixSource("small", str(tmp_path / "gene.csv"), "log2", samples="rows")
+    obs, var, found = cohort_from(tmp_path / "gene.csv", source)
+    assert obs.index.tolist() == SAMPLES
+    assert var.index.tolist() == entrez
+    np.testing.assert_array_equal(found, values.astype(np.float32))
