@@ -377,3 +377,14 @@ def test_a_csv_with_samples_in_rows_is_a_cohort(tmp_path: Path, entrez: list[str
     assert obs.index.tolist() == SAMPLES
     assert var.index.tolist() == entrez
     np.testing.assert_array_equal(found, values.astype(np.float32))
+
+
+def test_with_a_platforms_table_names_are_probes_whatever_they_look_like(
+    tmp_path: Path, entrez: list[str], values: NDArray[np.float64]
+) -> None:
+    probes = [f"ILMN_{number}" for number in range(GENES)]
+    (tmp_path / "matrix.tsv").write_text(text_of(probes, values))
+    rows = [f"{probe}\t{gene}" for probe, gene in zip(probes, entrez, strict=True)]
+    (tmp_path / "GPL1.tsv").write_text("ID\tentrez\n" + "\n".join(rows) + "\n")
+    source = MatrixSource("small", str(tmp_path / "matrix.tsv"), "log2", annotation=str(tmp_path / "GPL1.tsv"))
+    assert cohort_from(tmp_path / "matrix.tsv", source)[1].index.tolist() == entrez

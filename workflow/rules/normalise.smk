@@ -14,7 +14,7 @@ rule references:
         "results/{variation}benchmarks/references/references.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 2
+    threads: 8
     resources:
         mem_mb=1000,
         runtime=60,
@@ -38,7 +38,7 @@ rule normalise:
         "results/{variation}benchmarks/normalise/compendium.tsv"
     conda:
         "../../envs/data.yaml"
-    threads: 2
+    threads: 8
     resources:
         mem_mb=1000,
         runtime=60,
@@ -64,7 +64,7 @@ rule normalise_external:
         cohort=one_of(EXTERNAL),
     conda:
         "../../envs/data.yaml"
-    threads: 2
+    threads: 8
     resources:
         mem_mb=1000,
         runtime=60,

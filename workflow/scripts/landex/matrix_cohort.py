@@ -113,7 +113,10 @@ def write_matrix_cohort(
 def _columns(file: MatrixFile, source: MatrixSource, tables: GeneTables, genes: GeneNames) -> pd.DataFrame:
     """Name the file's columns by gene."""
     try:
-        kind = genes.detect(file.genes) if source.genes == "auto" else source.genes
+        kind = source.genes
+        if kind == "auto":
+            # Only Affymetrix' probes can be told from other names; a platform's table says that these are probes.
+            kind = genes.detect(file.genes) if source.annotation is None else "probe"
         if kind == "probe":
             columns = genes_of_probes(file.genes, source.annotation, (tables.landmarks, tables.targets), genes)
         else:
