@@ -190,6 +190,9 @@ COHORTS = [
         CHAIN.cohort_matrix("geuvadis"),
     ),
     Change("the table of a platform", annotated, CHAIN.cohort_matrix("gdsc")),
+    Change(
+        "where samples stand", setting("external", "geuvadis", "samples", to="rows"), CHAIN.cohort_matrix("geuvadis")
+    ),
     Change("the lengths of genes", with_lengths, CHAIN.cohort_matrix("geuvadis")),
     Change(
         "how an external cohort is harmonised",
