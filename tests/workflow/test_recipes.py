@@ -14,11 +14,11 @@ THE_PAPERS_FILES = (
     "data/GD462.GeneQuantRPKM.50FN.samplename.resk10.txt",
 )
 RECIPES = ROOT / "resources" / "recipes"
-# Trainings and joins: 27 models in two halves.
-GRID = {"baseline": 1, "network_piece": 54, "join_network": 27}
+# Trainings and joins: 27 models in two halves; ridge three times, for the learning curve too.
+GRID = {"baseline": 3, "network_piece": 54, "join_network": 27}
 
 
-PAPER = {"baseline": 4, "network_piece": 2, "join_network": 1}
+PAPER = {"baseline": 6, "network_piece": 2, "join_network": 1}
 JOBS = {
     "dgex-grid": GRID, "dgex-grid-small": GRID, "dgex-paper": PAPER, "single-gene": {"baseline": 1, "network": 1},
 }  # fmt: skip
@@ -29,7 +29,8 @@ def test_a_recipe_plans_a_job_for_every_fit_of_its_models_and_no_other(
     new: Project, tmp_path: Path, recipe: str, jobs: dict[str, int]
 ) -> None:
     project = new.copy(tmp_path / "project")
-    project.change_config(lambda config: config.update(models=DEFAULT["models"]))
+    default = {key: DEFAULT[key] for key in ("models", "evaluation")}
+    project.change_config(lambda config: config.update(default))
     for path in THE_PAPERS_FILES:
         (project.root / path).touch()
     planned = Counter(job.partition(" ")[0] for job in project.planned("--configfile", str(RECIPES / f"{recipe}.yaml")))
