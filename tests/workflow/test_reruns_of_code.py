@@ -18,7 +18,7 @@ EVERY_RULE = (
     "calibrate", "evaluate", "compare", "outliers", "importance", "judge", "summarise", "report",
 )  # fmt: skip
 FROM_COHORTS = tuple(rule for rule in EVERY_RULE if rule not in ("retrieve", "summarise", "report"))
-FROM_PARTS = tuple(rule for rule in FROM_COHORTS[3:] if rule not in ("roles", "predict_blend"))
+FROM_PARTS = tuple(rule for rule in FROM_COHORTS[3:] if rule != "roles")
 COHORTS = ("cohort_series", "cohort_matrix")
 # What imports the code that normalises.
 WITH_REFERENCES = ("references", "normalise", "normalise_external")
@@ -94,7 +94,7 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "evaluation/metrics": ("calibrate", "evaluate"),
     "evaluation/outliers": ("outliers",),
     "evaluation/paired": ("compare",),
-    "evaluation/ranks": ("calibrate", "evaluate", "outliers", *WITH_CERTAINTY),
+    "evaluation/ranks": ("calibrate", "evaluate", "compare"),
     "evaluation/recall": ("calibrate", "evaluate"),
     "evaluation/sample_errors": ("importance", "judge"),
     "evaluation/strata": ("calibrate", "evaluate"),
@@ -152,7 +152,7 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "networks/steps": ("network",),
     "networks/trainer": ("network",),
     "normalise": ("normalise", "normalise_external"),
-    "orders": WITH_SCORES,
+    "orders": (*WITH_SCORES, "calibrate", "evaluate", "compare"),
     "page": ("report",),
     "parts": FROM_PARTS,
     "platforms": COHORTS,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
+
 # Rows that are sorted at a time: at 10,000 genes 2.5 MB of packed keys, which stay in a core's cache.
 ROWS_AT_ONCE = 32
 # Of the two halves of a packed key, as they lie in memory: the value's bits and the place.
@@ -46,6 +48,27 @@ class Orders:
         last = flat[np.concatenate([ends, [len(flat) - 1]])]
         row, rank = np.divmod(first, tied.shape[1])
         return row, rank, rank + last - first
+
+
+def fill_runs(
+    values: NDArray[np.floating], runs: tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]], settled: Floats
+) -> None:
+    """Give every run of equal values one value.
+
+    Parameters
+    ----------
+    values
+        Shape (rows, genes), by rank; changed in place.
+    runs
+        Of `Orders.runs`, for these rows.
+    settled
+        Shape (runs,): the value of each.
+    """
+    row, first, last = runs
+    lengths = last - first + 1
+    starts = np.cumsum(lengths) - lengths
+    ranks = np.arange(lengths.sum()) - np.repeat(starts - first, lengths)
+    values[np.repeat(row, lengths), ranks] = np.repeat(settled, lengths)
 
 
 class _Room:

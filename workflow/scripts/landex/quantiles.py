@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from landex.orders import ROWS_AT_ONCE, Orders, orders_of
+from landex.orders import ROWS_AT_ONCE, Orders, fill_runs, orders_of
 from landex.threads import mapped_in_threads
 
 Block = NDArray[np.float32]
@@ -127,17 +127,14 @@ def _settle_ties(values: Block, orders: Orders, rows: slice, halves: Reference, 
     row, first, last = orders.runs(rows)
     if not len(row):
         return
-    lengths = last - first + 1
     if ties == "mean_rank":
         settled = halves[first + last]
     elif ties == "lower_rank":
         settled = halves[(first + last) // 2 * 2]
     else:
         sums = np.concatenate([[0.0], np.cumsum(halves[::2])])
-        settled = (sums[last + 1] - sums[first]) / lengths
-    starts = np.cumsum(lengths) - lengths
-    ranks = np.arange(lengths.sum()) - np.repeat(starts - first, lengths)
-    values[np.repeat(row, lengths), ranks] = np.repeat(settled, lengths)
+        settled = (sums[last + 1] - sums[first]) / (last - first + 1)
+    fill_runs(values, (row, first, last), settled)
 
 
 def _positions(count: int) -> NDArray[np.float64]:

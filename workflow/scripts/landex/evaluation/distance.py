@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 
-from landex.evaluation.ranks import Mask
 from landex.h5ad import Block
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 def distances(inputs: Block, correlation: Floats, measured: Mask | None = None) -> Floats:

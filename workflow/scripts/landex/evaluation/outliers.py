@@ -7,7 +7,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from landex.evaluation.distance import distances, read_correlation
-from landex.evaluation.ranks import Mask
 from landex.examples import StoredExamples
 from landex.files import atomic
 from landex.h5ad import Block, open_matrix
@@ -15,6 +14,7 @@ from landex.parts import read_parts
 from landex.vocabulary import SCALINGS
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 def conformal_p_values(distances: Floats, calibration: Floats) -> Floats:
