@@ -11,6 +11,17 @@ _ENCODING = "encoding-type"
 _VERSION = "encoding-version"
 
 
+def write_names(group: h5py.Group, key: str, names: list[str]) -> None:
+    """Write a list of names."""
+    group.create_dataset(key, data=names, dtype=h5py.string_dtype())
+
+
+def read_names(group: h5py.Group, key: str) -> list[str]:
+    """Read a list of names."""
+    names: list[str] = group[key].asstr()[()].tolist()
+    return names
+
+
 def read_table(group: h5py.Group) -> pd.DataFrame:
     """Read a table as AnnData stores it."""
     names = group.attrs.get("column-order")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from anndata.io import read_elem, write_elem
 
+from landex.annotations import read_names, write_names
 from landex.errors import UserError
 from landex.files import atomic
 from landex.h5ad import Block
@@ -59,8 +59,8 @@ class Predictions:
             for name, values in named.items():
                 chunk = tuple(max(1, min(pair)) for pair in zip(_CHUNK, values.shape, strict=True))
                 file.create_dataset(name, data=values, chunks=chunk, fletcher32=True)
-            write_elem(file, "samples", np.array(self.samples, dtype=object))
-            write_elem(file, "genes", np.array(self.genes, dtype=object))
+            write_names(file, "samples", self.samples)
+            write_names(file, "genes", self.genes)
 
     @classmethod
     def read(cls, path: str | Path) -> "Predictions":
@@ -144,4 +144,4 @@ def open_predictions(path: str | Path) -> Iterator[StoredPredictions]:
         raise UserError(f"{path}: not readable as predictions ({error}); delete it and run again") from error
     with file:
         scalings = tuple(scaling for scaling in SCALINGS if scaling in file)
-        yield StoredPredictions(path, list(read_elem(file["samples"])), list(read_elem(file["genes"])), scalings, file)
+        yield StoredPredictions(path, read_names(file, "samples"), read_names(file, "genes"), scalings, file)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from landex.annotations import read_table, write_table
+from landex.annotations import read_names, read_table, write_names, write_table
 from landex.files import atomic
 from landex.h5ad import Block, Matrix, open_matrix
 from landex.harmonise import Method, by_quantiles
@@ -127,7 +127,7 @@ class References:
         with atomic(path) as temporary, h5py.File(temporary, "w") as file:
             for name, side in (("inputs", self.inputs), ("truth", self.truth)):
                 group = file.create_group(name)
-                group.create_dataset("genes", data=side.genes, dtype=h5py.string_dtype())
+                write_names(group, "genes", side.genes)
                 group["reference"] = side.reference
                 write_table(group, "features", side.features)
             file["correlation"] = self.correlation
@@ -141,7 +141,7 @@ class References:
         """Read references.h5."""
         with h5py.File(path, "r") as file:
             inputs, truth = (
-                Side(group["genes"].asstr()[()].tolist(), group["reference"][()], read_table(group["features"]))
+                Side(read_names(group, "genes"), group["reference"][()], read_table(group["features"]))
                 for group in (file["inputs"], file["truth"])
             )
             said = file.attrs

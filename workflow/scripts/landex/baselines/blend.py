@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import h5py
 import numpy as np
 import pandas as pd
-from anndata.io import read_elem, write_elem
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from landex.annotations import read_names, write_names
 from landex.baselines.absolute_deviations import least_absolute_weights
 from landex.errors import UserError
 from landex.examples import Examples, ExampleSource
@@ -54,13 +54,13 @@ class BlendModel:
 
     def write(self, group: h5py.Group) -> None:
         """Store the model in an open HDF5 group."""
-        write_elem(group, "names", np.array(self.names, dtype=object))
+        write_names(group, "names", list(self.names))
         group["weights"] = self.weights
 
     @classmethod
     def read(cls, group: h5py.Group) -> "BlendModel":
         """Load what `write` stored."""
-        return cls(list(read_elem(group["names"])), group["weights"][:])
+        return cls(read_names(group, "names"), group["weights"][:])
 
 
 def fit_blend(members: Mapping[str, Model], select: ExampleSource, per_target: bool = False) -> Fitted[BlendModel]:

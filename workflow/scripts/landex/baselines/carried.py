@@ -6,10 +6,10 @@ from typing import Self
 
 import h5py
 import numpy as np
-from anndata.io import read_elem, write_elem
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from landex.annotations import read_names, write_names
 from landex.examples import ROWS_OF_BLOCK, ExampleSource, Mask
 from landex.h5ad import Block
 from landex.threads import prefetched
@@ -120,7 +120,7 @@ class CarriedSamples:
         """Store the samples in an open HDF5 group, block by block."""
         group["inputs"] = self.inputs
         group["counts"] = self.counts
-        write_elem(group, "samples", np.array(self.samples, dtype=object))
+        write_names(group, "samples", self.samples)
         shape = (len(self.samples), self.features)
         chunks = (min(_CHUNK_ROWS, shape[0]), self.features)
         stored = group.create_dataset("targets", shape, np.float32, chunks=chunks, fletcher32=True)
@@ -147,4 +147,4 @@ class CarriedSamples:
                 measured = None if mask is None else mask[place]
                 yield targets[place], None if measured is None or measured.all() else measured
 
-        return cls(group["inputs"][:], list(read_elem(group["samples"])), group["counts"][:], target_blocks)
+        return cls(group["inputs"][:], read_names(group, "samples"), group["counts"][:], target_blocks)
