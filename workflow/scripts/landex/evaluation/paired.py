@@ -1,7 +1,6 @@
 """Paired tests of two models, gene by gene."""
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,20 +52,19 @@ def signed_ranks(differences: Floats) -> SignedRanks:
     some = n > 0
     p = 2 * ndtr(-np.abs(signed) / np.sqrt(np.where(some, squares, 1)))
     effects = np.where(some, signed / np.where(some, ranks.sum(axis=1), 1), 0.0)
-    for row in np.flatnonzero(some & (n <= _EXACT)):
+    few = some & (n <= _EXACT)
+    # The smaller of the doubled sums of ranks with either sign.
+    smaller = np.rint((n * (n + 1) - np.abs(2 * signed)) / 2).astype(np.intp)
+    untied = squares == n * (n + 1) * (2 * n + 1) / 6
+    for count in np.unique(n[few & untied]):
+        rows = few & untied & (n == count)
+        p[rows] = np.minimum(1, 2 * _tail(2 * np.arange(1, count + 1))[smaller[rows]])
+    for row in np.flatnonzero(few & ~untied):
         doubled = np.rint(2 * ranks[row, counted[row]]).astype(np.intp)
-        untied = squares[row] == n[row] * (n[row] + 1) * (2 * n[row] + 1) / 6
-        tail = _tail_of_untied(int(n[row])) if untied else _tail(doubled)
-        # The smaller of the doubled sums of ranks with either sign.
-        p[row] = min(1.0, 2 * tail[round((doubled.sum() - abs(2 * signed[row])) / 2)])
+        p[row] = min(1.0, 2 * _tail(doubled)[smaller[row]])
     unmeasured = np.isnan(differences).all(axis=1)
     p[unmeasured] = effects[unmeasured] = np.nan
     return SignedRanks(p, effects)
-
-
-@cache
-def _tail_of_untied(n: int) -> Floats:
-    return _tail(2 * np.arange(1, n + 1))
 
 
 def _tail(doubled: NDArray[np.intp]) -> Floats:
