@@ -14,7 +14,7 @@ from landex.evaluation.generalisation import COLUMNS as GENERALISATION
 from landex.evaluation.judge import ANOTHER_COHORT, Findings, Settings, judge, write_judgement
 from landex.evaluation.learning_curve import COLUMNS as CURVE
 from landex.evaluation.learning_curve import LEARNING
-from landex.evaluation.trust import CAUTION, CLASSES, DO_NOT_USE, SAMPLES, USABLE, Bars
+from landex.evaluation.trust import CAUTION, CLASSES, DO_NOT_USE, SAMPLES, TRUST, USABLE, Bars
 from landex.evaluation.verdict import COLUMNS as VERDICT
 from landex.vocabulary import NULL
 
@@ -148,13 +148,13 @@ def test_the_verdict_is_on_the_network_that_select_chose_and_ends_with_the_learn
         *[f"{rna} as in training"] * 2,
         *[f"{rna} by its own statistics"] * 2,
     ]
-    assert verdict["place"].tolist() == [*places, LEARNING]
-    outcomes = ["", "better", "better", "worse", "better", "better", "better", ""]
+    assert verdict["place"].tolist() == [*places, TRUST, LEARNING]
+    outcomes = ["", "better", "better", "worse", "better", "better", "better", "", ""]
     assert verdict["outcome"].tolist() == outcomes
-    assert verdict["other"].tolist() == ["", *["ridge", NULL] * 3, ""]
+    assert verdict["other"].tolist() == ["", *["ridge", NULL] * 3, "", ""]
     assert verdict["sentence"][1].startswith("deep lowers the error of ridge by 20.0 % [19.0, 21.0] (MAE 0.400 against")
     last = verdict.iloc[-1]
-    assert (last["cohort"], last["model"]) == ("test", "")
+    assert (last["cohort"], last["model"]) == ("", "")
     assert last["sentence"].startswith(
         "More samples like these would help ridge: from 10 to 20 training samples, drawn"
     )

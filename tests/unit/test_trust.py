@@ -16,6 +16,7 @@ from landex.evaluation.trust import (
     Bars,
     trust_classes,
     trust_summary,
+    worth,
 )
 
 BARS = Bars(r_gene=0.95, r2=0.25, width=0.9)
@@ -118,3 +119,20 @@ def test_a_class_without_targets_has_no_precision() -> None:
         assert np.isnan(
             [row[key] for key in ("confirmed_percent", "mae", "r_gene", "coverage", "r2_null_median")]
         ).all()
+
+
+def test_what_the_classes_are_worth_is_said_for_every_place_where_the_model_was_tested() -> None:
+    rows = [
+        ("deep", "test", "training", USABLE, 60, 90.0),
+        ("deep", "test", "training", CAUTION, 30, 50.0),
+        ("deep", "test", "training", DO_NOT_USE, 10, 20.0),
+        ("deep", "rna", "own", USABLE, 40, 12.4),
+        ("ridge", "test", "training", USABLE, 1, 0.0),
+    ]
+    classes = pd.DataFrame(rows, columns=["model", "cohort", "scaling", "trust", "targets", "confirmed_percent"])
+    told = worth(classes, "deep")
+    assert "deep is usable in 60 of 100 genes (60 %)" in told
+    assert "test 90 %, rna (own scaling) 12 %." in told
+    none = classes[classes["trust"] != USABLE]
+    nothing = pd.concat([none, classes[:1].assign(targets=0)])
+    assert worth(nothing, "deep").startswith("No gene of 40 is usable by deep")

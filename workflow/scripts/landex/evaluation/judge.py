@@ -11,7 +11,7 @@ from landex.evaluation.bootstrap import Certainty
 from landex.evaluation.generalisation import OWN_SPLIT, TESTED, Trial, generalisation
 from landex.evaluation.intervals import coverage_figures
 from landex.evaluation.learning_curve import LEARNING, learning_curve, would_more_help
-from landex.evaluation.trust import Bars, trust_summary
+from landex.evaluation.trust import TRUST, Bars, trust_summary, worth
 from landex.evaluation.verdict import COLUMNS, Contenders, verdicts
 from landex.files import atomic
 from landex.parts import read_parts
@@ -93,7 +93,7 @@ def judge(findings: Findings, settings: Settings) -> dict[str, pd.DataFrame]:
     Returns
     -------
     dict
-        Tables by name: `verdict` (see `verdicts`; sentences of the learning curve come last), `intervals` (a row a
+        Tables by name: `verdict` (see `verdicts`; what trust and learning curve say comes last), `intervals` (a row a
         model, cohort and scaling, see `coverage_figures`), `trust` (a row a class more, see `trust_summary`),
         `learning_curve` and `generalisation`.
     """
@@ -104,10 +104,13 @@ def judge(findings: Findings, settings: Settings) -> dict[str, pd.DataFrame]:
     pairs = read_comparisons(findings.pairs)
     curve = _learning_curve(samples, splits, settings)
     verdict = verdicts(pairs, contenders, settings.certainty.confidence, _platforms(findings.quality))
-    helps = pd.DataFrame({"cohort": TEST, "place": LEARNING, "sentence": would_more_help(curve)})
+    calibration = _of_calibration(findings, samples, settings)
+    trusted = worth(calibration["trust"], contenders.compared)
+    told = [(TRUST, trusted), *((LEARNING, sentence) for sentence in would_more_help(curve))]
+    more = pd.DataFrame(told, columns=["place", "sentence"])
     return {
-        "verdict": pd.concat([verdict, helps], ignore_index=True).fillna("")[list(COLUMNS)],
-        **_of_calibration(findings, samples, settings),
+        "verdict": pd.concat([verdict, more], ignore_index=True).fillna("")[list(COLUMNS)],
+        **calibration,
         "learning_curve": curve,
         "generalisation": _generalisation(samples, splits, contenders, settings),
     }

@@ -8,6 +8,8 @@ import pandas as pd
 
 USABLE, CAUTION, DO_NOT_USE = "usable", "caution", "do not use"
 CLASSES = (USABLE, CAUTION, DO_NOT_USE)
+# Where the verdict puts what the classes were worth.
+TRUST = "Trust"
 # What an interval covers, and so what a class can speak of.
 NEW_SERIES = "a sample of a new series"
 SAME_SERIES = "a new sample of the series that calibrated"
@@ -112,3 +114,33 @@ def trust_summary(trust: pd.DataFrame, evaluation: pd.DataFrame, bars: Bars) -> 
         confirmed = 100 * float(reached[some].mean()) if len(table) else np.nan
         rows.append({"trust": name, "targets": len(table), "confirmed_percent": confirmed, **means})
     return rows
+
+
+def worth(classes: pd.DataFrame, model: str) -> str:
+    """Say in a sentence how many targets of a model are usable, and how many of these are so wherever it was tested.
+
+    Parameters
+    ----------
+    classes
+        Rows of `trust_summary` of all models, with model, cohort and scaling.
+    model
+        The model to speak of.
+    """
+    own = classes[classes["model"] == model]
+    usable = own[own["trust"] == USABLE]
+    first = own[own["cohort"] == own["cohort"].iloc[0]]
+    count, total = int(usable["targets"].iloc[0]), int(first.loc[first["scaling"] == "training", "targets"].sum())
+    if not count:
+        return f"No gene of {total:,} is usable by {model}: see the reasons in its table of trust."
+    reached = [
+        f"{_view(row['cohort'], row['scaling'])} {row['confirmed_percent']:.0f} %" for row in usable.to_dict("records")
+    ]
+    return (
+        f"By samples that nothing else used, {model} is usable in {count:,} of {total:,} genes "
+        f"({100 * count / total:.0f} %). Of these, so many reach the same bars where it was tested: "
+        f"{', '.join(reached)}. A class speaks of samples like those that decided it, not of other platforms."
+    )
+
+
+def _view(cohort: str, scaling: str) -> str:
+    return cohort if cohort == "test" else f"{cohort} ({scaling} scaling)"

@@ -135,7 +135,9 @@ def _wording(contenders: Contenders, other: str, row: "pd.Series[Any]", confiden
     lower = "lower" if gain >= 0 else "higher"
     if gain < 0:
         figures = written(-gain, [-bound for bound in bounds[::-1]])
-    return f"{model} is not shown to differ from {called}: its error is {lower} by {figures}; {turn} {genes}."
+    return (
+        f"{model} is not shown to differ from {called.rstrip(',')}: its error is {lower} by {figures}; {turn} {genes}."
+    )
 
 
 def _on_the_run(rows: Sequence[Mapping[str, Any]], contenders: Contenders) -> str:
