@@ -51,13 +51,6 @@ def test_a_gain_per_doubling_is_that_of_half_a_step_where_samples_quadruple() ->
     assert curve["gain_per_doubling_percent"].iloc[1] == pytest.approx(10)
 
 
-def test_a_fraction_of_the_same_samples_has_no_gain_per_doubling() -> None:
-    tables = {0.5: samples_of([1.0, 1.0], ["a", "b"]), 1.0: samples_of([1.0, 1.0], ["a", "b"])}
-    curve = learning_curve({"m": tables}, dict.fromkeys((0.5, 1.0), split_of(["x"] * 40)), CERTAINTY)
-    assert curve["gain_percent"].iloc[1] == 0
-    assert np.isnan(curve["gain_per_doubling_percent"].iloc[1])
-
-
 @pytest.mark.parametrize("series", [5, 7])
 def test_intervals_draw_the_same_units_for_both_fractions(series: int) -> None:
     random = np.random.default_rng(1)
@@ -99,4 +92,17 @@ def test_more_samples_help_only_where_the_last_step_surely_did() -> None:
         "3.0 % [2.0, 4.0], that is by 3.0 % a doubling.",
         "More samples like these are not shown to help deep: from 500 to 1,000 training samples, drawn once, its error "
         "changed by 3.0 % [-0.5, 4.0] (falls are positive).",
+    ]
+
+
+def test_fractions_that_hold_the_same_samples_are_no_steps_of_a_curve() -> None:
+    samples = pd.DataFrame(
+        {"sample": ["a", "b"], "series": "s", "group": "s", "n": 10, "mae": [1.0, 2.0], "null_mae": 3.0}
+    )
+    split = pd.DataFrame({"part": ["training"] * 12, "series": "s"})
+    curve = learning_curve({"ridge": {0.5: samples, 1.0: samples}}, {0.5: split, 1.0: split}, Certainty(0.95, 100, 1))
+    assert curve["gain_percent"].isna().all()
+    assert would_more_help(curve) == [
+        "There is no learning curve of ridge: every fraction holds all 12 training samples, since groups are taken "
+        "whole."
     ]

@@ -56,12 +56,14 @@ def learning_curve(
                 "unit": errors.unit,
                 **errors.mae(place).columns("mae"),
             }
-            if place:
-                gain = errors.gain(place, place - 1)
-                doublings = np.log2(len(training) / rows[-1]["training_samples"])
+            # Where groups are taken whole, a larger fraction may hold the same samples.
+            of_model = rows[len(rows) - place :]
+            fewer = [step for step in range(place) if of_model[step]["training_samples"] < len(training)]
+            if fewer:
+                gain = errors.gain(place, fewer[-1])
+                doublings = np.log2(len(training) / of_model[fewer[-1]]["training_samples"])
                 row |= gain.columns("gain_percent")
-                if doublings > 0:
-                    row["gain_per_doubling_percent"] = 100 * (1 - (1 - gain.value / 100) ** (1 / doublings))
+                row["gain_per_doubling_percent"] = 100 * (1 - (1 - gain.value / 100) ** (1 / doublings))
             rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -72,7 +74,15 @@ def would_more_help(curve: pd.DataFrame) -> Sequence[str]:
     for model, rows in curve.groupby("model", sort=False):
         if len(rows) < 2:
             continue
-        before, last = rows.iloc[-2], rows.iloc[-1]
+        last = rows.iloc[-1]
+        fewer = rows[rows["training_samples"] < last["training_samples"]]
+        if fewer.empty:
+            sentences.append(
+                f"There is no learning curve of {model}: every fraction holds all {last['training_samples']:,} "
+                "training samples, since groups are taken whole."
+            )
+            continue
+        before = fewer.iloc[-1]
         step = f"from {before['training_samples']:,} to {last['training_samples']:,} training samples"
         bounds = f"{last['gain_percent']:.1f} % [{last['gain_percent_low']:.1f}, {last['gain_percent_high']:.1f}]"
         if last["gain_percent_low"] > 0:
