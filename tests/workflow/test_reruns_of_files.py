@@ -51,7 +51,12 @@ INPUTS = [
     Change("an external matrix", replaced_by_older("data/geuvadis.tsv.gz", 4), CHAIN.cohort_matrix("geuvadis")),
     Change("a series in the mirror", replaced_by_older(Path("data/geo", SERIES), 4), after("retrieve")),
     Change("the landmarks", replaced_by_older("resources/genes/landmarks.tsv", -2), after("roles")),
-    Change("the paper's targets", in_file("resources/genes/targets.tsv", lambda text: f"{text}\n"), after("roles")),
+    # Its lists name probes of cohorts, too.
+    Change(
+        "the paper's targets",
+        in_file("resources/genes/targets.tsv", lambda text: f"{text}\n"),
+        after("cohort_matrix", "cohort_series"),
+    ),
     Change("touched inputs", touch_all_inputs, NOTHING),
     *(
         Change(f"the page's {file}", in_file(f"workflow/report/{file}", lambda text: f"{text}\n"), CHAIN.report())
