@@ -152,6 +152,7 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "networks/steps": ("network",),
     "networks/trainer": ("network",),
     "normalise": ("normalise", "normalise_external"),
+    "occupancy": WITH_REFERENCES,
     "orders": (*WITH_SCORES, "calibrate", "evaluate", "compare"),
     "page": ("report",),
     "parts": FROM_PARTS,
