@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
+from landex.classes import load_class
 from landex.examples import ExampleSource
 from landex.files import atomic
 from landex.h5ad import Block
@@ -122,12 +122,6 @@ def write_model(path: str | Path, kind: str, model: Storable) -> None:
         file.attrs["kind"] = kind
         file.attrs["format"] = _FORMAT
         model.write(file.create_group("model"))
-
-
-def load_class(place: str) -> Any:
-    """Import a class named `module:Class`, as `kinds` names them."""
-    module, _, name = place.partition(":")
-    return getattr(import_module(module), name)
 
 
 @contextmanager

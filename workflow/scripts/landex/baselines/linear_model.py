@@ -1,10 +1,12 @@
 """An affine map from landmarks to targets: what all linear baselines predict with."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import h5py
+from landex.quantiles import Block
 
-from landex.h5ad import Block
+if TYPE_CHECKING:
+    import h5py
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,12 @@ class LinearModel:
         """Number of fitted numbers."""
         return self.coefficients.size + self.intercept.size
 
-    def write(self, group: h5py.Group) -> None:
+    def write(self, group: "h5py.Group") -> None:
         """Store the model in an open HDF5 group."""
         group["coefficients"] = self.coefficients
         group["intercept"] = self.intercept
 
     @classmethod
-    def read(cls, group: h5py.Group) -> "LinearModel":
+    def read(cls, group: "h5py.Group") -> "LinearModel":
         """Load what `write` stored."""
         return cls(group["coefficients"][:], group["intercept"][:])

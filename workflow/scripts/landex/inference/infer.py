@@ -1,0 +1,224 @@
+"""Files of profiles in, files of all genes out: in blocks, in memory that does not grow with the number of profiles."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+import landex
+from landex.bundles.bundle import Bundle, open_bundle
+from landex.bundles.columns import written
+from landex.errors import UserError
+from landex.files import atomic, file_identity
+from landex.harmonise import METHODS, Method, Spread, by_quantiles, by_training_distribution, map_distinct_ranks
+from landex.inference.account import Account
+from landex.inference.partial import PartialResult, ending_of
+from landex.inference.profiles import Landmarks, Profiles, Reading, open_profiles
+from landex.inference.score import Asked, Scored, Scorer, targets_named
+from landex.threads import mapped_in_threads
+
+# Profiles that are scored at a time: products near the machine's peak, and at 10,000 genes 40 MB.
+_ROWS = 1024
+# Called with the number of profiles that are done.
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is to be done with a file of profiles.
+
+    Attributes
+    ----------
+    reading
+        How it is read.
+    units
+        `quantile` or `zscores`.
+    targets
+        Names of the targets asked for; all where None.
+    intervals
+        Whether the ends of prediction intervals are written too.
+    harmonise
+        How profiles are brought onto the reference: `quantiles`, `distinct_ranks` or `tdm`.
+    """
+
+    reading: Reading = field(default_factory=Reading)
+    units: str = "quantile"
+    targets: tuple[str, ...] | None = None
+    intervals: bool = False
+    harmonise: str = "quantiles"
+
+
+@dataclass(frozen=True)
+class Results:
+    """Where the results of one file go."""
+
+    values: Path
+    lower: Path
+    upper: Path
+    samples: Path
+    genes: Path
+    log: Path
+
+    @classmethod
+    def of(cls, path: str | Path) -> "Results":
+        """Name the files beside a result: plate.gctx has plate.gctx.samples.tsv, plate.lower.gctx and so on.
+
+        Raises
+        ------
+        UserError
+            If the ending says no format.
+        """
+        path = Path(path)
+        ending = ending_of(path)
+        stem = path.name.removesuffix(ending)
+        return cls(
+            path,
+            *(path.with_name(f"{stem}.{name}{ending}") for name in ("lower", "upper")),
+            *(path.with_name(f"{path.name}.{name}") for name in ("samples.tsv", "genes.tsv", "log")),
+        )
+
+
+def infer_file(
+    bundle: str | Path,
+    profiles: str | Path,
+    path: str | Path,
+    settings: Settings | None = None,
+    threads: int = 1,
+    progress: Callable[[int, int], Progress] | None = None,
+) -> list[str]:
+    """Score a file of profiles.
+
+    A call that was killed goes on where the same call is made again.
+
+    Parameters
+    ----------
+    bundle, profiles
+        The bundle, and the file.
+    path
+        Result, whose ending says its format: samples x (landmarks, then targets). Beside it lie tables of its samples
+        and of its genes, a log, and where asked for the ends of prediction intervals.
+    settings
+        What is to be done.
+    threads
+        Cores to use; results may differ by float32's rounding.
+    progress
+        Called with the number of profiles done before and of all; returns what is called after each block.
+
+    Returns
+    -------
+    list
+        Warnings, a line each.
+
+    Raises
+    ------
+    UserError
+        If the bundle or the file is not what it should be; nothing is written then.
+    """
+    settings = settings or Settings()
+    results = Results.of(path)
+    began = time.perf_counter()
+    with open_bundle(bundle) as opened, _opened(opened, profiles, settings) as found:
+        job = _Job(opened, found, settings)
+        account, ending = job.account, ending_of(results.values)
+        names = {
+            "values": results.values,
+            **({"lower": results.lower, "upper": results.upper} if settings.intervals else {}),
+        }
+        shape = (len(found.rows), len(account.genes))
+        folder = results.values.with_name(f".{results.values.name}.partial")
+        key = _key(opened, profiles, settings, found)
+        with PartialResult(folder, key, dict.fromkeys(names, ending), shape, 2) as partial:
+            before = partial.rows
+            done = progress(before, shape[0]) if progress else None
+            for scored in job.scored(before, threads):
+                matrices = {"values": scored.values, "lower": scored.lower, "upper": scored.upper}
+                chosen = {name: matrix for name in names if (matrix := matrices[name]) is not None}
+                partial.write(chosen, np.column_stack([scored.distances, scored.p]))
+                if done:
+                    done(len(scored.values))
+            figures = partial.figures()
+            warnings = account.warnings(figures)
+            tables = {results.samples: account.table_of_samples(figures), results.genes: account.table_of_genes()}
+            for table_path, columns in tables.items():
+                with atomic(table_path) as temporary:
+                    temporary.write_text(written(columns), encoding="utf-8")
+            seconds = time.perf_counter() - began
+            with atomic(results.log) as temporary:
+                temporary.write_text("\n".join(account.log(before, seconds, warnings)) + "\n", encoding="utf-8")
+            # The values themselves last: where they are, everything is.
+            places: dict[str, Path] = {name: names[name] for name in ("lower", "upper", "values") if name in names}
+            partial.complete(places, account.content(figures))
+    return warnings
+
+
+@contextmanager
+def _opened(bundle: Bundle, profiles: str | Path, settings: Settings) -> Iterator[Profiles]:
+    if settings.harmonise not in METHODS:
+        raise UserError(f"harmonise: {settings.harmonise!r} is not one of {', '.join(METHODS)}")
+    landmarks = Landmarks(bundle.names, bundle.landmarks.mean)
+    with open_profiles(profiles, landmarks, settings.reading) as found:
+        yield found
+
+
+def _key(bundle: Bundle, profiles: str | Path, settings: Settings, found: Profiles) -> str:
+    """Return what a result follows from."""
+    told = {
+        "bundle": bundle.fingerprint,
+        "profiles": file_identity(profiles),
+        "settings": asdict(settings),
+        "samples": len(found.rows),
+        "landex": landex.__version__,
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+class _Job:
+    """One file and one bundle."""
+
+    def __init__(self, bundle: Bundle, profiles: Profiles, settings: Settings) -> None:
+        self._bundle, self._profiles, self._settings = bundle, profiles, settings
+        targets = None if settings.targets is None else targets_named(bundle, settings.targets)
+        shown = np.arange(len(bundle.targets.genes)) if targets is None else targets
+        asked = Asked(settings.units, targets, settings.intervals)
+        self._scorer = Scorer(bundle, profiles.found.places, self._method(), asked)
+        self.account = Account(
+            bundle, profiles, shown, settings.units, settings.harmonise, settings.reading.values != "auto"
+        )
+
+    def _method(self) -> Method | None:
+        profiles, ties = self._profiles, self._bundle.ties
+        if profiles.units.scale == "zscores":
+            return None
+        if self._settings.harmonise == "distinct_ranks":
+            joint = bool(self._bundle.about["joint"])
+            return lambda block, reference: map_distinct_ranks(block, reference, as_published=joint)
+        if self._settings.harmonise == "tdm":
+            return by_training_distribution(Spread.of(lambda: (profiles.read(place) for place in self._places(0))))
+        return by_quantiles(ties)
+
+    def _places(self, start: int) -> Iterator[slice]:
+        count = len(self._profiles.rows)
+        for first in range(start, count, _ROWS):
+            yield slice(first, min(first + _ROWS, count))
+
+    def scored(self, start: int, threads: int) -> Iterator[Scored]:
+        """Yield blocks in order, from some profile on."""
+        blocks = (self._profiles.read(place) for place in self._places(start))
+        if len(self._profiles.rows) - start <= _ROWS:
+            threads = 1
+        with _single_blas() if threads > 1 else nullcontext():
+            yield from mapped_in_threads(self._scorer.score, blocks, threads)
+
+
+@contextmanager
+def _single_blas() -> Iterator[None]:
+    """Let every thread multiply by itself: blocks keep all cores busy, and each while others read and write."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"):
+        yield
