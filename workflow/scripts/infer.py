@@ -3,7 +3,8 @@
 from landex.job import job
 
 with job(snakemake.log[0], __file__):
-    from landex.inference.infer import Settings, infer_file
+    from landex.inference.infer import infer_file
+    from landex.inference.jobs import Settings
     from landex.inference.profiles import Reading
 
     for warning in infer_file(

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from landex.quantiles import Block
 
 if TYPE_CHECKING:
@@ -27,6 +30,10 @@ class LinearModel:
     def predict(self, inputs: Block) -> Block:
         """Return targets, shape (samples, targets), of inputs of shape (samples, landmarks)."""
         return inputs @ self.coefficients + self.intercept
+
+    def of_targets(self, targets: NDArray[np.intp]) -> "LinearModel":
+        """Return the model of some targets alone, by their places."""
+        return LinearModel(np.ascontiguousarray(self.coefficients[:, targets]), self.intercept[targets])
 
     @property
     def parameters(self) -> int:

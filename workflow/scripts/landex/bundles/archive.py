@@ -16,13 +16,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any, cast
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, cast
 
 from landex.errors import UserError
 from landex.files import atomic
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # Raised when older versions could no longer read what is written.
 FORMAT = 1
@@ -62,15 +63,19 @@ class ArchiveWriter:
         content = text.encode("utf-8")
         self._add(name, len(content), [content])
 
-    def add_array(self, name: str, array: NDArray[Any]) -> None:
+    def add_array(self, name: str, array: "NDArray[Any]") -> None:
         """Add an array as `name`.npy."""
+        import numpy as np
+
         array = np.ascontiguousarray(array)
         self.add_blocks(name, array.shape, array.dtype, [array])
 
     def add_blocks(
-        self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any], blocks: Iterable[NDArray[Any]]
+        self, name: str, shape: tuple[int, ...], dtype: "np.dtype[Any]", blocks: "Iterable[NDArray[Any]]"
     ) -> None:
         """Add an array as `name`.npy, whose rows come in blocks."""
+        import numpy as np
+
         if dtype.name not in _DTYPES:
             raise ValueError(f"{name}: a bundle has no arrays of {dtype}")
         header = BytesIO()
@@ -171,7 +176,7 @@ class Archive:
         except UnicodeDecodeError as error:
             raise UserError(f"{self.path}: {name} is no text ({error})") from error
 
-    def array(self, name: str) -> NDArray[Any]:
+    def array(self, name: str) -> "NDArray[Any]":
         """Return an array, which stays on disk until it is used and cannot be written to.
 
         Parameters
@@ -184,6 +189,9 @@ class Archive:
         UserError
             If there is none of this name, or it is not what a bundle's arrays are.
         """
+        # A card is read without NumPy, whose import takes as long as all else.
+        import numpy as np
+
         place = self._place(f"{name}.npy")
         head = BytesIO(self._content[place.start : min(place.stop, place.start + _MOST_NPY_HEADER)])
         try:
@@ -318,3 +326,15 @@ def _places(path: Path, content: mmap.mmap) -> tuple[dict[str, slice], bytes]:
             raise _damaged(path, f"{name} has another name in its header")
         places[name] = slice(begin, end)
     return places, comment
+
+
+def read_card(path: str | Path) -> tuple[str, str]:
+    """Return a bundle's card and fingerprint, after all of it was checked.
+
+    Raises
+    ------
+    UserError
+        As `open_archive`.
+    """
+    with open_archive(path) as archive:
+        return archive.text("card.md"), archive.fingerprint

@@ -150,18 +150,6 @@ def open_bundle(path: str | Path) -> Iterator[Bundle]:
         yield _read(archive)
 
 
-def read_card(path: str | Path) -> tuple[str, str]:
-    """Return a bundle's card and fingerprint, after the same checks.
-
-    Raises
-    ------
-    UserError
-        As `open_bundle`.
-    """
-    with open_archive(path) as archive:
-        return archive.text("card.md"), archive.fingerprint
-
-
 def _read(archive: Archive) -> Bundle:
     try:
         bundle = _assembled(archive)

@@ -6,7 +6,6 @@ file is whole. Text is gathered in a plain file and written at the end.
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from landex.files import check_room
@@ -36,6 +35,8 @@ def allocate(path: Path, ending: str, shape: tuple[int, int]) -> int:
     check_room(path, 4 * shape[0] * shape[1])
     offset = 0
     if (name := _IN_HDF5.get(ending)) is not None:
+        import h5py
+
         with h5py.File(path, "w") as file:
             layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
             layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -68,11 +69,15 @@ def complete(path: Path, result: Path, ending: str, content: Content) -> None:
     """
     shape = (len(content.samples), len(content.genes))
     if ending == ".gctx":
+        import h5py
+
         from landex.formats import gctx
 
         with h5py.File(path, "r+") as file:
             gctx.write_annotations(file, result.name, content)
     elif ending == ".h5ad":
+        import h5py
+
         from landex import h5ad
         from landex.formats.anndata_file import annotations
 

@@ -135,7 +135,7 @@ def _share(text: str) -> float:
 
 
 def _card(asked: argparse.Namespace) -> None:
-    from landex.bundles.bundle import read_card
+    from landex.bundles.archive import read_card
 
     card, fingerprint = read_card(asked.bundle)
     print(card, end="")
@@ -157,7 +157,8 @@ def _check(asked: argparse.Namespace) -> None:
 
 
 def _infer(asked: argparse.Namespace) -> None:
-    from landex.inference.infer import Settings, infer_file
+    from landex.inference.infer import infer_file
+    from landex.inference.jobs import Settings
 
     if asked.fingerprint:
         _check_fingerprint(asked.bundle, asked.fingerprint)

@@ -3,9 +3,8 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,44 +12,13 @@ import numpy as np
 import landex
 from landex.bundles.bundle import Bundle, open_bundle
 from landex.bundles.columns import written
-from landex.errors import UserError
 from landex.files import atomic, file_identity
-from landex.harmonise import METHODS, Method, Spread, by_quantiles, by_training_distribution, map_distinct_ranks
-from landex.inference.account import Account
+from landex.inference.jobs import Job, Settings
 from landex.inference.partial import PartialResult, ending_of
-from landex.inference.profiles import Landmarks, Profiles, Reading, open_profiles
-from landex.inference.score import Asked, Scored, Scorer, targets_named
-from landex.threads import mapped_in_threads
+from landex.inference.profiles import Landmarks, Profiles, open_profiles
 
-# Profiles that are scored at a time: products near the machine's peak, and at 10,000 genes 40 MB.
-_ROWS = 1024
 # Called with the number of profiles that are done.
 Progress = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is to be done with a file of profiles.
-
-    Attributes
-    ----------
-    reading
-        How it is read.
-    units
-        `quantile` or `zscores`.
-    targets
-        Names of the targets asked for; all where None.
-    intervals
-        Whether the ends of prediction intervals are written too.
-    harmonise
-        How profiles are brought onto the reference: `quantiles`, `distinct_ranks` or `tdm`.
-    """
-
-    reading: Reading = field(default_factory=Reading)
-    units: str = "quantile"
-    targets: tuple[str, ...] | None = None
-    intervals: bool = False
-    harmonise: str = "quantiles"
 
 
 @dataclass(frozen=True)
@@ -122,8 +90,11 @@ def infer_file(
     settings = settings or Settings()
     results = Results.of(path)
     began = time.perf_counter()
-    with open_bundle(bundle) as opened, _opened(opened, profiles, settings) as found:
-        job = _Job(opened, found, settings)
+    with (
+        open_bundle(bundle) as opened,
+        open_profiles(profiles, Landmarks(opened.names, opened.landmarks.mean), settings.reading) as found,
+    ):
+        job = Job(opened, found, settings)
         account, ending = job.account, ending_of(results.values)
         names = {
             "values": results.values,
@@ -156,15 +127,6 @@ def infer_file(
     return warnings
 
 
-@contextmanager
-def _opened(bundle: Bundle, profiles: str | Path, settings: Settings) -> Iterator[Profiles]:
-    if settings.harmonise not in METHODS:
-        raise UserError(f"harmonise: {settings.harmonise!r} is not one of {', '.join(METHODS)}")
-    landmarks = Landmarks(bundle.names, bundle.landmarks.mean)
-    with open_profiles(profiles, landmarks, settings.reading) as found:
-        yield found
-
-
 def _key(bundle: Bundle, profiles: str | Path, settings: Settings, found: Profiles) -> str:
     """Return what a result follows from."""
     told = {
@@ -175,50 +137,3 @@ def _key(bundle: Bundle, profiles: str | Path, settings: Settings, found: Profil
         "landex": landex.__version__,
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
-class _Job:
-    """One file and one bundle."""
-
-    def __init__(self, bundle: Bundle, profiles: Profiles, settings: Settings) -> None:
-        self._bundle, self._profiles, self._settings = bundle, profiles, settings
-        targets = None if settings.targets is None else targets_named(bundle, settings.targets)
-        shown = np.arange(len(bundle.targets.genes)) if targets is None else targets
-        asked = Asked(settings.units, targets, settings.intervals)
-        self._scorer = Scorer(bundle, profiles.found.places, self._method(), asked)
-        self.account = Account(
-            bundle, profiles, shown, settings.units, settings.harmonise, settings.reading.values != "auto"
-        )
-
-    def _method(self) -> Method | None:
-        profiles, ties = self._profiles, self._bundle.ties
-        if profiles.units.scale == "zscores":
-            return None
-        if self._settings.harmonise == "distinct_ranks":
-            joint = bool(self._bundle.about["joint"])
-            return lambda block, reference: map_distinct_ranks(block, reference, as_published=joint)
-        if self._settings.harmonise == "tdm":
-            return by_training_distribution(Spread.of(lambda: (profiles.read(place) for place in self._places(0))))
-        return by_quantiles(ties)
-
-    def _places(self, start: int) -> Iterator[slice]:
-        count = len(self._profiles.rows)
-        for first in range(start, count, _ROWS):
-            yield slice(first, min(first + _ROWS, count))
-
-    def scored(self, start: int, threads: int) -> Iterator[Scored]:
-        """Yield blocks in order, from some profile on."""
-        blocks = (self._profiles.read(place) for place in self._places(start))
-        if len(self._profiles.rows) - start <= _ROWS:
-            threads = 1
-        with _single_blas() if threads > 1 else nullcontext():
-            yield from mapped_in_threads(self._scorer.score, blocks, threads)
-
-
-@contextmanager
-def _single_blas() -> Iterator[None]:
-    """Let every thread multiply by itself: blocks keep all cores busy, and each while others read and write."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, "blas"):
-        yield

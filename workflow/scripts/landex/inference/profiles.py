@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from landex.errors import UserError
 from landex.formats.files import open_matrix_file
-from landex.formats.matrix_file import MatrixFile, TableInMemory
+from landex.formats.matrix_file import Content, MatrixFile, TableInMemory
 from landex.formats.orientation import samples_in
 from landex.inference.landmarks import FoundLandmarks, Names, check_landmarks, find_landmarks
 from landex.inference.units import Units, find_units, logged, scales_of
@@ -122,32 +122,34 @@ def open_profiles(path: str | Path, landmarks: Landmarks, reading: Reading) -> I
         If it cannot be read, names a sample twice, has too few landmarks, or holds profiles that cannot be scored.
     """
     known = {name for of_one in landmarks.names for kind in of_one for name in of_one[kind]}
-    with open_matrix_file(path, samples_in(path, known) if reading.samples == "auto" else reading.samples) as opened:
-        file: MatrixFile = opened
-        if not file.samples or not file.genes:
-            raise UserError(f"{path}: has {len(file.samples)} samples and {len(file.genes)} genes; nothing to score")
-        found = find_landmarks(file.genes, file.gene_fields, landmarks.names, reading.names)
-        turned = False
-        if not len(found.places):
-            across = find_landmarks(file.samples, file.sample_fields, landmarks.names, reading.names)
-            if len(across.places):
-                file, found, turned = _turned(file), across, True
-        check_landmarks(path, found, file.genes, landmarks.names, reading.fewest_landmarks)
-        seen: set[str] = set()
-        for sample in file.samples:
-            if sample in seen:
-                raise UserError(f"{path}: names the sample {sample} twice; samples need names of their own")
-            seen.add(sample)
-        units = _units(file, found, landmarks, reading.values)
-        yield _looked_over(file, found, units, turned, len(landmarks.names), reading)
+    with open_matrix_file(path, samples_in(path, known) if reading.samples == "auto" else reading.samples) as file:
+        yield looked_over(file, landmarks, reading)
+
+
+def looked_over(file: MatrixFile, landmarks: Landmarks, reading: Reading) -> Profiles:
+    """Look at all profiles of an open file; see `open_profiles`."""
+    if not file.samples or not file.genes:
+        raise UserError(f"{file.path}: has {len(file.samples)} samples and {len(file.genes)} genes; nothing to score")
+    found = find_landmarks(file.genes, file.gene_fields, landmarks.names, reading.names)
+    turned = False
+    if not len(found.places):
+        across = find_landmarks(file.samples, file.sample_fields, landmarks.names, reading.names)
+        if len(across.places):
+            file, found, turned = _turned(file), across, True
+    check_landmarks(file.path, found, file.genes, landmarks.names, reading.fewest_landmarks)
+    seen: set[str] = set()
+    for sample in file.samples:
+        if sample in seen:
+            raise UserError(f"{file.path}: names the sample {sample} twice; samples need names of their own")
+        seen.add(sample)
+    units = _units(file, found, landmarks, reading.values)
+    return _judged(file, found, units, turned, len(landmarks.names), reading)
 
 
 def _turned(file: MatrixFile) -> TableInMemory:
     """Return a file whose genes stand in its samples' place, the right way round."""
     if len(file.samples) * len(file.genes) > _MOST_TURNED:
         raise UserError(f"{file.path}: has its genes where samples belong, and is too large to turn here; transpose it")
-    from landex.formats.matrix_file import Content
-
     values = np.concatenate([block for _, block in file.blocks()])
     content = Content(file.genes, file.samples, file.gene_fields, file.sample_fields)
     return TableInMemory(file.path, content, values)
@@ -159,7 +161,7 @@ def _units(file: MatrixFile, found: FoundLandmarks, landmarks: Landmarks, scale:
     return looked if scale == "auto" else Units(scale, looked.likeness)
 
 
-def _looked_over(
+def _judged(
     file: MatrixFile, found: FoundLandmarks, units: Units, turned: bool, landmarks: int, reading: Reading
 ) -> Profiles:
     fewest = max(1, reading.fewest_landmarks * landmarks)
