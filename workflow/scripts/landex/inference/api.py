@@ -103,8 +103,8 @@ class LoadedBundle:
         Returns
         -------
         AnnData
-            Samples x (landmarks, then targets), float32; `obs` as it came, with scale, landmarks, distance and p; `var` with symbol, ensembl, role, trust, reason, r_gene, r2, half_width and guarantee; warnings in
-            `uns["landex"]`.
+            Samples x (landmarks, then targets), float32; `obs` as it came, with scale, landmarks, distance and p; `var`
+            with symbol, ensembl, role, trust, reason, r_gene, r2, half_width and guarantee; warnings in `uns["landex"]`.
 
         Raises
         ------
