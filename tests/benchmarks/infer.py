@@ -4,9 +4,9 @@ Usage: bin/python tests/benchmarks/infer.py [--quick] [--samples 100000]
 
 A linear bundle and one of a network (943-1000-1000-9,520, as the preset deep) score 100,000 profiles x 943 landmarks,
 from GCTX to GCTX with landmarks passed through (4.2 GB), by the command as users call it: checking the bundle, reading
-the file twice, mapping by ranks and all else is in the time. sgemm is NumPy's, taken before and after; the disk's rate is
-that of writing as many bytes in blocks of the same size, to the disk (fdatasync) as landex does. The models' weights are
-random: they cost what trained ones do. `--quick` takes 5,000 profiles and fewer targets. The last line is JSON.
+the file twice, mapping by ranks and all else is in the time. sgemm is NumPy's, taken before and after; the disk's rate
+is that of writing as many bytes in blocks of the same size, to the disk (fdatasync) as landex does. The models' weights
+are random: they cost what trained ones do. `--quick` takes 5,000 profiles and fewer targets. The last line is JSON.
 """
 
 import argparse

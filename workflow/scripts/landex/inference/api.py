@@ -104,7 +104,7 @@ class LoadedBundle:
         -------
         AnnData
             Samples x (landmarks, then targets), float32; `obs` as it came, with scale, landmarks, distance and p; `var`
-            with symbol, ensembl, role, trust, reason, r_gene, r2, half_width and guarantee; warnings in `uns["landex"]`.
+            with symbol, ensembl, role, trust, reason, r_gene, r2, half_width, guarantee; warnings in `uns["landex"]`.
 
         Raises
         ------
