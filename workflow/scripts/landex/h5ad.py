@@ -12,10 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from landex.annotations import read_table, write_empty, write_table
+from landex.blocks import Block as Block
 from landex.errors import UserError
 from landex.files import atomic
-
-Block = NDArray[np.float32]
 
 # Rows of a block: at 10,000 genes 10 MB of float32, enough for the disk and little for memory.
 ROWS = 256

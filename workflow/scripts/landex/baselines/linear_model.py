@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from landex.quantiles import Block
+from landex.blocks import Block
 
 if TYPE_CHECKING:
     import h5py

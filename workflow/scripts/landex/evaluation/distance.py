@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from landex.quantiles import Block
+from landex.blocks import Block
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

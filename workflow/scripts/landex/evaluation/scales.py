@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from landex.quantiles import Block
+from landex.blocks import Block
 
 Floats = NDArray[np.float64]
 

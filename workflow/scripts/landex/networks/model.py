@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from landex.blocks import Block
 from landex.networks.network import Network
-from landex.quantiles import Block
 
 if TYPE_CHECKING:
     import h5py

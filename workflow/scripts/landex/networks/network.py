@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, expit
 
+from landex.blocks import Block
 from landex.networks.settings import NetworkSettings
-from landex.quantiles import Block
 
 if TYPE_CHECKING:
     import h5py
