@@ -164,13 +164,18 @@ def _infer(asked: argparse.Namespace) -> None:
         _check_fingerprint(asked.bundle, asked.fingerprint)
     names = None if asked.genes is None else tuple(_names(asked.genes))
     settings = Settings(_reading(asked), asked.units, names, asked.intervals, asked.harmonise)
-    threads = asked.threads or len(os.sched_getaffinity(0))
+    threads = asked.threads or _cores()
     bar = None if asked.quiet else _bar(sys.stderr)
     warnings = infer_file(asked.bundle, asked.profiles, asked.output, settings, threads, bar)
     for warning in warnings:
         print(f"landex: warning: {warning}", file=sys.stderr)
     if not asked.quiet:
         print(f"landex: {asked.output} is written", file=sys.stderr)
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use; macOS tells those of the machine alone."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_fingerprint(bundle: Path, expected: str) -> None:

@@ -112,7 +112,7 @@ class PartialResult:
 
     def _note(self) -> None:
         for descriptor in getattr(self, "_files", {}).values():
-            os.fdatasync(descriptor)
+            _to_disk(descriptor)
         text = json.dumps({"key": self._key, "rows": self.rows, "offsets": self._offsets})
         with atomic(self.path(_NOTE)) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -172,6 +172,11 @@ def _allocated(path: Path, ending: str, shape: tuple[int, int]) -> int:
     from landex.formats.in_place import allocate
 
     return allocate(path, ending, shape)
+
+
+def _to_disk(descriptor: int) -> None:
+    # macOS has no fdatasync.
+    getattr(os, "fdatasync", os.fsync)(descriptor)
 
 
 def _write(descriptor: int, block: NDArray[np.generic], offset: int) -> None:
