@@ -1,11 +1,13 @@
 """A real edit of a script or a module reruns the rules that it works for, and nothing else."""
 
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
-from workflow.chain import CHAIN, NOTHING, after
+from landex.fingerprint import code_of
+from workflow.chain import CHAIN, NOTHING, Jobs, after
 from workflow.changes import Change, all_python_files, in_file
 from workflow.project import REPOSITORY, Finished, Project
 
@@ -334,17 +336,80 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
 }
 
 
-def edited(file: Path) -> Change:
-    """Return a change of what a file says."""
+# What a job imports by name: the classes of its model, as the rules name them.
+LINEAR, KNN, NETWORK = (
+    f"landex.{module}" for module in ("baselines.linear_model", "baselines.sample_neighbours", "networks.model")
+)
+CLASSES_OF_MODELS = {
+    "ols": LINEAR, "ridge": LINEAR, "lasso": LINEAR, "knn": KNN, "relu_tanh": NETWORK, "deep": NETWORK,
+    "pair-6": NETWORK,
+}  # fmt: skip
+ESTIMATORS = {
+    "ols": "least_squares", "ridge": "least_squares", "lasso": "sparse", "knn": "sample_neighbours",
+}  # fmt: skip
+NAMED_MODULES: dict[str, tuple[str, ...]] = {
+    **{
+        f"baseline {model}": (f"landex.baselines.{estimator}", CLASSES_OF_MODELS[model])
+        for model, estimator in ESTIMATORS.items()
+    },
+    "network relu_tanh": (),
+    "network deep": (),
+    "network pair-6": ("landex.baselines.least_squares",),
+    **{f"predict {model}": (module,) for model, module in CLASSES_OF_MODELS.items()},
+    "importance ridge": (LINEAR,),
+    "importance deep": (NETWORK,),
+    "blend both": (LINEAR, KNN),
+    "infer": ("landex.baselines.blend", LINEAR, KNN),
+}
+
+
+def modules_of_jobs() -> dict[str, set[str]]:
+    """Return the modules that every kind of job imports: `predict ridge`, or `split` where models are all the same."""
+    by_model = {job.split()[0] for job in NAMED_MODULES if " " in job}
+    jobs = {**{rule: () for rule in EVERY_RULE if rule not in by_model}, **NAMED_MODULES}
+    package = REPOSITORY / SCRIPTS / "landex"
+    return {
+        job: {
+            name.removeprefix("landex.").replace(".", "/")
+            for name in code_of(REPOSITORY / SCRIPTS / f"{job.split()[0]}.py", package, *modules)
+        }
+        for job, modules in jobs.items()
+    }
+
+
+def jobs_of(rules: tuple[str, ...], jobs: Iterable[str]) -> set[str]:
+    """Return the kinds of jobs that rows of the table mean: `baseline` means those of all models."""
+    found = set()
+    for rule, *models in map(str.split, rules):
+        found |= {job for job in jobs if job.split()[0] == rule and (not models or job.split()[-1] in (rule, *models))}
+    return found
+
+
+def edited(name: str, *files: Path) -> Change:
+    """Return a change of what some files say, all of which work for the same rules."""
     package = SCRIPTS / "landex"
-    inside = file.is_relative_to(package)
-    rules = RULES_OF_MODULES[str(file.relative_to(package).with_suffix(""))] if inside else (file.stem,)
-    edit = in_file(str(file), lambda text: f"{text}\n_edited = 1\n")
-    return Change(str(file.relative_to(SCRIPTS)), edit, after(*rules))
+    inside = files[0].is_relative_to(package)
+    rules = RULES_OF_MODULES[str(files[0].relative_to(package).with_suffix(""))] if inside else (files[0].stem,)
+
+    def edit(project: Project) -> None:
+        for file in files:
+            in_file(str(file), lambda text: f"{text}\n_edited = 1\n")(project)
+
+    return Change(name, edit, after(*rules))
 
 
-MODULES = [edited(SCRIPTS / "landex" / f"{module}.py") for module in RULES_OF_MODULES]
-RULE_SCRIPTS = [edited(SCRIPTS / f"{rule}.py") for rule in EVERY_RULE]
+def of_the_same_jobs() -> Iterator[Change]:
+    """Yield a change a set of jobs: a dry run for every module would take most of the suite's time."""
+    groups: dict[Jobs, list[str]] = {}
+    for module, rules in RULES_OF_MODULES.items():
+        groups.setdefault(after(*rules), []).append(module)
+    for modules in groups.values():
+        more = f" and {len(modules) - 1} more" if len(modules) > 1 else ""
+        yield edited(modules[0] + more, *(SCRIPTS / "landex" / f"{module}.py" for module in modules))
+
+
+MODULES = list(of_the_same_jobs())
+RULE_SCRIPTS = [edited(f"{rule}.py", SCRIPTS / f"{rule}.py") for rule in EVERY_RULE]
 
 
 def touch_all(project: Project) -> None:
@@ -400,6 +465,15 @@ def test_edited_code_reruns_exactly_the_rules_that_import_it_and_what_follows(
 @pytest.mark.parametrize("change", NO_EDITS, ids=str)
 def test_code_that_says_the_same_reruns_nothing(change: Change, plans: dict[Change, Future[set[str]]]) -> None:
     assert plans[change].result() == NOTHING
+
+
+def test_every_module_works_for_exactly_the_rules_of_the_table() -> None:
+    imported = modules_of_jobs()
+    table = {module: jobs_of(rules, imported) for module, rules in RULES_OF_MODULES.items()}
+    # A package is known by the name of its folder, and the outermost as `landex`.
+    names = {module: module.removesuffix("__init__").rstrip("/") or "landex" for module in RULES_OF_MODULES}
+    found = {module: {job for job, modules in imported.items() if name in modules} for module, name in names.items()}
+    assert found == table
 
 
 def test_every_module_and_every_script_stands_in_the_table() -> None:
