@@ -1,7 +1,10 @@
 """A whole run on small real data: what it leaves, and that it leaves the same again."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import anndata
@@ -153,6 +156,20 @@ def test_a_bundle_infers_from_landmarks_alone_what_the_evaluation_predicted(fini
     assert set(told["landmarks"]) == {GEUVADIS_LANDMARKS}
     outliers = read_table(finished.project, "evaluation/outliers/geuvadis.tsv")
     assert len(told) == len(outliers[outliers["scaling"] == "training"])
+
+
+def test_the_example_in_python_of_the_docs_runs(finished: Finished) -> None:
+    said = (REPOSITORY / "docs" / "bundles.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", said, re.DOTALL)
+    root = finished.project.root
+    ended = subprocess.run(
+        [sys.executable, "-c", example],
+        cwd=root, env={**os.environ, "PYTHONPATH": str(root / "workflow" / "scripts")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert re.search(rf"= {SERIES_SAMPLES['GPL96']} . {LANDMARKS + TARGETS}\n", ended.stdout)
+    assert "layers: 'lower', 'upper'" in ended.stdout
 
 
 def test_a_bundles_card_says_the_errors_of_the_evaluation(finished: Finished) -> None:

@@ -138,7 +138,8 @@ def _card(asked: argparse.Namespace) -> None:
     from landex.bundles.archive import read_card
 
     card, fingerprint = read_card(asked.bundle)
-    print(card, end="")
+    # Text of a stranger's file must not steer the terminal.
+    print("".join(sign for sign in card if sign.isprintable() or sign in "\n\t"), end="")
     print(f"\nfingerprint: {fingerprint}")
 
 

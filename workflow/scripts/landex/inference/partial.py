@@ -160,11 +160,13 @@ class PartialResult:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Note how far it came, if it is to go on."""
+        """Note how far it came, if there is anything to go on from."""
         if self._files:
-            if kind is not None and self.rows > self.taken_up:
+            if self.rows and not (kind and issubclass(kind, UserError)):
                 self._note()
-            self._close_files()
+                self._close_files()
+            else:
+                self.drop()
         os.close(self._lock)
 
 
