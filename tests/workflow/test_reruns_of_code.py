@@ -210,6 +210,7 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "geo": ("retrieve", "cohort_series"),
     "grids": (),
     "h5ad": FROM_COHORTS,
+    "hdf5": (*WITH_MODELS, "calibrate", "evaluate", "compare", "infer"),
     "harmonise": (
         *WITH_SCORES,
         "bundle",

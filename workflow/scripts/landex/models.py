@@ -18,6 +18,7 @@ from landex.classes import load_class
 from landex.examples import ExampleSource
 from landex.files import atomic
 from landex.h5ad import Block
+from landex.hdf5 import create_hdf5
 
 _FORMAT = 2
 
@@ -35,6 +36,10 @@ class Predictor(Protocol):
 
 class Storable(Protocol):
     """What has arrays to be kept."""
+
+    @property
+    def parameters(self) -> int:
+        """Number of fitted numbers; of models that carry training samples, the numbers carried."""
 
     def write(self, group: h5py.Group) -> None:
         """Store the model in an open HDF5 group."""
@@ -118,7 +123,8 @@ class Estimator(Protocol):
 
 def write_model(path: str | Path, kind: str, model: Storable) -> None:
     """Write weights.h5."""
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    # Models hold float32, some few of their numbers in float64.
+    with create_hdf5(path, 4 * model.parameters) as file:
         file.attrs["kind"] = kind
         file.attrs["format"] = _FORMAT
         model.write(file.create_group("model"))
