@@ -70,12 +70,12 @@ def error_page_in_mirror(project: Project) -> None:
         (
             contradictory,
             [
-                "landex: bundles.models: there is no model rige; did you mean ridge?",
                 "landex: external.gdsc: is a source of the compendium too; an external cohort is never learnt from",
-                "landex: infer.plate.model: there is no model bothe; did you mean both?",
                 "landex: models.ols.lambdas: a model of kind ols has no such setting",
                 "landex: report.baseline: pair is a grid; name one of its models, such as pair-6",
                 "landex: split.fractions: [0.8, 0.1, 0.2] add up to 1.1, not to 1",
+                "landex: bundles.models: there is no model rige; did you mean ridge?",
+                "landex: infer.plate.model: there is no model bothe; did you mean both?",
             ],
         ),
         (
