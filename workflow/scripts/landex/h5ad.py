@@ -45,6 +45,12 @@ class Matrix:
         return len(self.obs), len(self.var)
 
     @property
+    def shape_of_values(self) -> tuple[int, ...]:
+        """Shape of X, which is `shape` in a file that is whole."""
+        found: tuple[int, ...] = self._file["X"].shape
+        return found
+
+    @property
     def dtype(self) -> np.dtype[np.generic]:
         """Type of the values of X."""
         kind: np.dtype[np.generic] = self._file["X"].dtype
@@ -106,7 +112,7 @@ def open_matrix(path: str | Path) -> Iterator[Matrix]:
     Raises
     ------
     UserError
-        If it is not an AnnData file, or its X is sparse.
+        If it is not an AnnData file, its tables cannot be read, or its X is sparse.
     """
     path = Path(path)
     try:
@@ -118,7 +124,16 @@ def open_matrix(path: str | Path) -> Iterator[Matrix]:
             raise UserError(f"{path}: not an AnnData file: it has no obs, var and X")
         if not isinstance(file["X"], h5py.Dataset):
             raise UserError(f"{path}: its X is sparse; store it dense (adata.X = adata.X.toarray())")
-        yield Matrix(path, read_table(file["obs"]), read_table(file["var"]), file)
+        yield Matrix(path, _table(path, file, "obs"), _table(path, file, "var"), file)
+
+
+def _table(path: Path, file: h5py.File, name: str) -> pd.DataFrame:
+    try:
+        return read_table(file[name])
+    # A damaged file can make HDF5, h5py, pandas or AnnData fail in any way.
+    except Exception as error:
+        told = " ".join(str(error).split())
+        raise UserError(f"{path}: its {name} cannot be read ({told}); fetch or make it again") from error
 
 
 class MatrixWriter:

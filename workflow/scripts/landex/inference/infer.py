@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -82,6 +82,20 @@ class Results:
             *(path.with_name(f"{path.name}.{name}") for name in ("samples.tsv", "genes.tsv", "log")),
         )
 
+    def check(self, inputs: Sequence[str | Path]) -> None:
+        """Make sure that no result would replace an input or a folder.
+
+        Raises
+        ------
+        UserError
+            If one would.
+        """
+        for name, path in vars(self).items():
+            if path.is_dir():
+                raise UserError(f"{path}: is a folder, and the {name} of the result would go there")
+            if path.exists() and any(Path(each).exists() and path.samefile(each) for each in inputs):
+                raise UserError(f"{path}: is read, and the {name} of the result would replace it; choose another name")
+
 
 def infer_file(
     bundle: str | Path,
@@ -121,6 +135,7 @@ def infer_file(
     """
     settings = settings or Settings()
     results = Results.of(path)
+    results.check([bundle, profiles])
     began = time.perf_counter()
     with open_bundle(bundle) as opened, _opened(opened, profiles, settings) as found:
         job = _Job(opened, found, settings)
