@@ -54,13 +54,23 @@ class FoundLandmarks:
         """
         chosen = block[:, self.columns]
         if len(self.columns) == len(self.starts):
-            return chosen.astype(np.float32, copy=False)
+            return _in_float32(chosen)
         chosen = chosen.astype(np.float64)
         there = ~np.isnan(chosen)
         sums = np.add.reduceat(np.where(there, chosen, 0), self.starts, axis=1)
         counts = np.add.reduceat(there, self.starts, axis=1, dtype=np.int64)
         with np.errstate(invalid="ignore"):
-            return (sums / np.where(counts, counts, np.nan)).astype(np.float32)
+            return _in_float32(sums / np.where(counts, counts, np.nan))
+
+
+def _in_float32(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return values in float32; what is beyond it is no measurement, and would make all targets infinite or NaN."""
+    if values.dtype == np.float32:
+        return values.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):
+        found = values.astype(np.float32)
+    found[np.isinf(found)] = np.nan
+    return found
 
 
 def find_landmarks(
