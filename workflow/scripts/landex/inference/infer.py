@@ -147,7 +147,7 @@ def infer_file(
         shape = (len(found.rows), len(account.genes))
         folder = results.values.with_name(f".{results.values.name}.partial")
         key = _key(opened, profiles, settings, found)
-        with PartialResult(folder, key, dict.fromkeys(names, ending), shape, 2) as partial:
+        with _named(results.values), PartialResult(folder, key, dict.fromkeys(names, ending), shape, 2) as partial:
             before = partial.rows
             done = progress(before, shape[0]) if progress else None
             for scored in job.scored(before, threads):
@@ -169,6 +169,20 @@ def infer_file(
             places: dict[str, Path] = {name: names[name] for name in ("lower", "upper", "values") if name in names}
             partial.complete(places, account.content(figures))
     return warnings
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Name the result in an error of writing that names no file, as HDF5's and those of open files do."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        told = " ".join(str(error.strerror or error).split())
+        raise UserError(
+            f"{path}: cannot be written ({told}); the same call goes on from where this one came to"
+        ) from error
 
 
 @contextmanager
