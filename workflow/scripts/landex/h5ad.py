@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from landex.annotations import read_table, write_empty, write_table
+from landex.damage import told_as_damage
 from landex.errors import UserError
 from landex.files import atomic
 
@@ -20,6 +21,7 @@ Block = NDArray[np.float32]
 # Rows of a block: at 10,000 genes 10 MB of float32, enough for the disk and little for memory.
 ROWS = 256
 _CHUNK_BYTES = 1 << 20
+_DAMAGED = "damaged ({reason}); delete it and run again, or fetch it again"
 # Rows that lie farther apart are read apart; nearer ones mostly share a chunk.
 _FAR = 32
 
@@ -69,7 +71,7 @@ class Matrix:
             If the file's checksums show that it was damaged.
         """
         dataset = self._file["X"] if layer == "X" else self._file["layers"][layer]
-        try:
+        with told_as_damage(self.path, _DAMAGED):
             if rows is None or isinstance(rows, slice):
                 return np.asarray(dataset[rows if rows is not None else slice(None)])
             if dataset.chunks and not dataset.id.get_num_chunks():
@@ -85,8 +87,6 @@ class Matrix:
                     # A range and a selection in memory are far faster than h5py's own selection of rows.
                     chosen[place] = dataset[first : last + 1][some - first]
             return chosen
-        except OSError as error:
-            raise UserError(f"{self.path}: damaged ({error}); delete it and run again") from error
 
     def blocks(self, rows: NDArray[np.intp] | None = None, layer: str = "X") -> Iterator[tuple[slice, Block]]:
         """Yield blocks of rows in order, each with its place among the rows asked for."""
@@ -120,20 +120,24 @@ def open_matrix(path: str | Path) -> Iterator[Matrix]:
     except OSError as error:
         raise UserError(f"{path}: not readable as .h5ad ({error})") from error
     with file:
-        if not {"obs", "var", "X"} <= file.keys():
-            raise UserError(f"{path}: not an AnnData file: it has no obs, var and X")
-        if not isinstance(file["X"], h5py.Dataset):
-            raise UserError(f"{path}: its X is sparse; store it dense (adata.X = adata.X.toarray())")
-        yield Matrix(path, _table(path, file, "obs"), _table(path, file, "var"), file)
+        with told_as_damage(path, _DAMAGED):
+            matrix = _matrix(path, file)
+        yield matrix
+
+
+def _matrix(path: Path, file: h5py.File) -> Matrix:
+    if not {"obs", "var", "X"} <= file.keys():
+        raise UserError(f"{path}: not an AnnData file: it has no obs, var and X")
+    if not isinstance(file["X"], h5py.Dataset):
+        raise UserError(f"{path}: its X is sparse; store it dense (adata.X = adata.X.toarray())")
+    # A type that NumPy has not is damage too.
+    file["X"].dtype  # noqa: B018
+    return Matrix(path, _table(path, file, "obs"), _table(path, file, "var"), file)
 
 
 def _table(path: Path, file: h5py.File, name: str) -> pd.DataFrame:
-    try:
+    with told_as_damage(path, f"its {name} cannot be read ({{reason}}); fetch or make it again"):
         return read_table(file[name])
-    # A damaged file can make HDF5, h5py, pandas or AnnData fail in any way.
-    except Exception as error:
-        told = " ".join(str(error).split())
-        raise UserError(f"{path}: its {name} cannot be read ({told}); fetch or make it again") from error
 
 
 class MatrixWriter:
