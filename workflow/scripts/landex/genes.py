@@ -153,7 +153,8 @@ class GeneNames:
         tables = {"symbol": self._by_symbol, "alias": self._by_alias, "ensembl": self._by_ensembl}
         for kind, table in tables.items():
             for name, gene in table.items():
-                if gene in found:
+                # An alias that is another gene's symbol means that gene: KRAS, not NRAS.
+                if gene in found and (kind != "alias" or name not in self._by_symbol):
                     found[gene][kind].append(name)
         return [found[gene] for gene in genes]
 

@@ -43,11 +43,16 @@ _DTYPES = frozenset(["float32", "float64", "int64", "int32", "uint8", "bool"])
 _ALIGNMENT = 64
 _HEADER = struct.Struct("<4sHHHHHLLLHH")
 _SIGNATURE = b"PK\x03\x04"
+# What ends a zip, with the comment behind it.
+_END_SIGNATURE, _END_SIZE = b"PK\x05\x06", 22
 # What zipfile adds to the header of a member that may be above 4 GB.
 _ZIP64_EXTRA = 20
 # An extra field that only fills up; the id is that of Android's zipalign.
 _PADDING_ID = 0xD935
-# Absurd headers of .npy are refused before they are parsed.
+# Headers of .npy that look otherwise are refused before they are parsed, at which Python fails in many ways.
+_NPY_HEADER = re.compile(
+    rb"\{'descr': '[<|][a-z][1248]', 'fortran_order': False, 'shape': \((\d{1,18}, ?)*(\d{1,18})?\), \} *\n"
+)
 _MOST_NPY_HEADER = 4096
 
 
@@ -67,7 +72,8 @@ class ArchiveWriter:
         """Add an array as `name`.npy."""
         import numpy as np
 
-        array = np.ascontiguousarray(array)
+        # Not ascontiguousarray, which makes a list of a number.
+        array = np.asarray(array, order="C")
         self.add_blocks(name, array.shape, array.dtype, [array])
 
     def add_blocks(
@@ -82,7 +88,7 @@ class ArchiveWriter:
         described = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(header, described)
         size = len(header.getvalue()) + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        content = (np.ascontiguousarray(block, dtype).tobytes() for block in blocks)
+        content = (np.asarray(block, dtype).tobytes() for block in blocks)
         self._add(f"{name}.npy", size, (part for some in ([header.getvalue()], content) for part in some))
 
     def _add(self, name: str, size: int, content: Iterable[bytes]) -> None:
@@ -197,16 +203,20 @@ class Archive:
         try:
             if np.lib.format.read_magic(head) != (1, 0):
                 raise ValueError("its version of .npy is not 1.0")
-            shape, in_columns, dtype = np.lib.format.read_array_header_1_0(head, max_header_size=_MOST_NPY_HEADER)
-        except (ValueError, SyntaxError, TypeError) as error:
+            length = int.from_bytes(head.read(2), "little")
+            if not _NPY_HEADER.fullmatch(head.read(length)):
+                raise ValueError("its header is none that landex writes")
+            head.seek(np.lib.format.MAGIC_LEN)
+            shape, _, dtype = np.lib.format.read_array_header_1_0(head, max_header_size=_MOST_NPY_HEADER)
+        except ValueError as error:
             raise UserError(f"{self.path}: {name} is no array ({error})") from error
-        if dtype.name not in _DTYPES or not dtype.isnative or in_columns or len(shape) > _MOST_DIMENSIONS:
+        if dtype.name not in _DTYPES or not dtype.isnative or len(shape) > _MOST_DIMENSIONS:
             raise UserError(f"{self.path}: {name} is no array as bundles have them ({dtype}, {shape})")
         count = 1
         for length in shape:
             count *= int(length)
         begin = place.start + head.tell()
-        if min(shape, default=0) < 0 or begin + count * dtype.itemsize != place.stop:
+        if begin + count * dtype.itemsize != place.stop:
             raise UserError(f"{self.path}: {name} has not the bytes that its shape {shape} takes")
         array: NDArray[Any] = np.frombuffer(self._content, dtype, count, begin).reshape(shape)
         # Only a file that was not written by landex can lie askew.
@@ -297,7 +307,7 @@ def _places(path: Path, content: mmap.mmap) -> tuple[dict[str, slice], bytes]:
     try:
         # From memory alone: the file on disk may be exchanged meanwhile.
         with zipfile.ZipFile(cast(Any, content)) as file:
-            entries, comment = file.infolist(), file.comment
+            entries, comment, directory = file.infolist(), file.comment, file.start_dir
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error, UnicodeDecodeError) as error:
         raise _damaged(path, str(error)) from error
     if not entries or len(entries) > _MOST_MEMBERS:
@@ -314,7 +324,8 @@ def _places(path: Path, content: mmap.mmap) -> tuple[dict[str, slice], bytes]:
         if not stored or entry.flag_bits & 1:
             raise _damaged(path, f"{name} is compressed or encrypted")
         head = content[entry.header_offset : entry.header_offset + _HEADER.size]
-        if entry.header_offset < end or len(head) < _HEADER.size or head[:4] != _SIGNATURE:
+        # Each begins where the last one ends: what lies between would be covered by no checksum.
+        if entry.header_offset != end or len(head) < _HEADER.size or head[:4] != _SIGNATURE:
             raise _damaged(path, f"{name} has no header of its own")
         *_, length, extra = _HEADER.unpack(head)
         begin = entry.header_offset + _HEADER.size + length + extra
@@ -325,6 +336,8 @@ def _places(path: Path, content: mmap.mmap) -> tuple[dict[str, slice], bytes]:
         if content[after_head : after_head + length] != name.encode():
             raise _damaged(path, f"{name} has another name in its header")
         places[name] = slice(begin, end)
+    if directory != end or content.rfind(_END_SIGNATURE) != len(content) - _END_SIZE - len(comment):
+        raise _damaged(path, "there are bytes that belong to no member")
     return places, comment
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from landex.bundles import columns
 from landex.bundles.archive import Archive, open_archive
+from landex.bundles.checks import check_names, check_values
 from landex.bundles.tree import Tree
 from landex.classes import load_class
 from landex.errors import UserError
@@ -153,10 +154,11 @@ def open_bundle(path: str | Path) -> Iterator[Bundle]:
 def _read(archive: Archive) -> Bundle:
     try:
         bundle = _assembled(archive)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RecursionError) as error:
         told = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise UserError(f"{archive.path}: does not fit together ({told}); make the bundle again") from error
     _check_shapes(bundle)
+    check_values(bundle)
     return bundle
 
 
@@ -180,7 +182,7 @@ def _assembled(archive: Archive) -> Bundle:
             columns.read(archive.text("landmarks.tsv"), ("gene", "symbol", "ensembl"), ("mean", "deviation"))
         ),
         targets=_genes(table),
-        names=[{kind: of_one.get(kind, []) for kind in NAMES} for of_one in json.loads(archive.text("names.json"))],
+        names=_names(archive.text("names.json")),
         reference=archive.array("inputs/reference"),
         occupancy=Occupancy(archive.array("inputs/values"), archive.array("inputs/shares")),
         truth=archive.array("truth/reference"),
@@ -199,6 +201,12 @@ def _assembled(archive: Archive) -> Bundle:
         ties=about["ties"],
         model=_model(archive, about),
     )
+
+
+def _names(text: str) -> list[Names]:
+    found: list[Names] = [{kind: of_one.get(kind, []) for kind in NAMES} for of_one in json.loads(text)]
+    check_names(found)
+    return found
 
 
 def _genes(table: Mapping[str, Any]) -> Genes:
@@ -260,8 +268,9 @@ def _check_shapes(bundle: Bundle) -> None:
         if found != wanted or not landmarks or not targets:
             raise UserError(f"{bundle.path}: {name} has the shape {found}, not {wanted}; make the bundle again")
     try:
-        said = bundle.model.predict(np.zeros((1, landmarks), np.float32))
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
+        with np.errstate(all="ignore"):
+            said = bundle.model.predict(np.zeros((1, landmarks), np.float32))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
         raise UserError(f"{bundle.path}: its model does not predict ({error}); make the bundle again") from error
     if said.shape != (1, targets) or not np.isfinite(said).all():
         raise UserError(f"{bundle.path}: its model predicts {said.shape} and not (1, {targets}); make the bundle again")

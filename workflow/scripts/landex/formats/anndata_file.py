@@ -47,11 +47,16 @@ def open_anndata(path: Path) -> Iterator[AnnDataFile]:
     Raises
     ------
     UserError
-        If it is no AnnData file, its X is sparse or holds no numbers.
+        If it is no AnnData file, its X is sparse, holds no numbers or is of another shape than its tables.
     """
     with open_matrix(path) as matrix:
-        if not np.issubdtype(matrix.dtype, np.number):
-            raise UserError(f"{path}: its X holds no numbers")
+        if matrix.dtype.kind not in "fiu":
+            raise UserError(f"{path}: its X holds no numbers ({matrix.dtype})")
+        if matrix.shape_of_values != matrix.shape:
+            raise UserError(
+                f"{path}: its X has the shape {matrix.shape_of_values}, where {matrix.shape[0]} samples (obs) and "
+                f"{matrix.shape[1]} genes (var) are named"
+            )
         yield AnnDataFile(matrix)
 
 

@@ -12,11 +12,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from landex.damage import told_as_damage
 from landex.errors import UserError
 from landex.files import atomic, check_room
 from landex.formats.matrix_file import ROWS, Content, Fields, Values, places_of_blocks
 
 MATRIX, _GENES, _SAMPLES = "/0/DATA/0/matrix", "/0/META/ROW", "/0/META/COL"
+_DAMAGED = "damaged ({reason}); fetch it again"
 _CHUNK_BYTES = 1 << 20
 # Most of a file that is held at a time: CMap's chunks span a thousand samples.
 _BLOCK_BYTES = 64 << 20
@@ -44,10 +46,8 @@ class Gctx:
 
     def read(self, rows: slice) -> Values:
         """See `MatrixFile`."""
-        try:
+        with told_as_damage(self.path, _DAMAGED):
             values: Values = self._matrix[rows]
-        except OSError as error:
-            raise UserError(f"{self.path}: damaged ({error}); fetch it again") from error
         return values if values.dtype.kind == "f" else values.astype(np.float64)
 
     def blocks(self) -> Iterator[tuple[slice, Values]]:
@@ -97,7 +97,9 @@ def open_gctx(path: Path) -> Iterator[Gctx]:
     except OSError as error:
         raise UserError(f"{path}: not readable as GCTX ({error})") from error
     with file:
-        yield Gctx(path, file)
+        with told_as_damage(path, _DAMAGED):
+            opened = Gctx(path, file)
+        yield opened
 
 
 def _storable(fields: Fields) -> Fields:

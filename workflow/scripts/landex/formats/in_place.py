@@ -12,7 +12,8 @@ from landex.files import check_room
 from landex.formats.files import create_matrix_file
 from landex.formats.matrix_file import Content, places_of_blocks
 
-_IN_HDF5 = {".gctx": "/0/DATA/0/matrix", ".h5ad": "X"}
+# Where the formats that are written in place have their matrix.
+IN_PLACE = {".gctx": "/0/DATA/0/matrix", ".h5ad": "X"}
 
 
 def allocate(path: Path, ending: str, shape: tuple[int, int]) -> int:
@@ -34,13 +35,15 @@ def allocate(path: Path, ending: str, shape: tuple[int, int]) -> int:
     """
     check_room(path, 4 * shape[0] * shape[1])
     offset = 0
-    if (name := _IN_HDF5.get(ending)) is not None:
+    if (name := IN_PLACE.get(ending)) is not None:
         import h5py
 
         with h5py.File(path, "w") as file:
             layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
             layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
             layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+            # The same profiles give the same file.
+            layout.set_obj_track_times(False)
             folders = h5py.h5p.create(h5py.h5p.LINK_CREATE)
             folders.set_create_intermediate_group(True)
             dataset = h5py.h5d.create(

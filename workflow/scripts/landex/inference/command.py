@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         work(asked)
     except UserError as error:
-        print(f"landex: {error}", file=sys.stderr)
+        # Names of files and samples may hold anything.
+        print(f"landex: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return 1
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
@@ -189,13 +190,16 @@ def _check_fingerprint(bundle: Path, expected: str) -> None:
 
 def _names(text: str) -> list[str]:
     """Return the names of --genes: between commas, or the lines of a file."""
-    if not text.startswith("@"):
-        return [name.strip() for name in text.split(",") if name.strip()]
-    try:
-        lines = Path(text[1:]).read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{text[1:]}: is no text; --genes takes a file with a name a line") from error
-    return [line.strip() for line in lines if line.strip()]
+    told = text.split(",")
+    if text.startswith("@"):
+        try:
+            told = Path(text[1:]).read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise UserError(f"{text[1:]}: is no text; --genes takes a file with a name a line") from error
+    names = [name.strip() for name in told if name.strip()]
+    if not names:
+        raise UserError(f"--genes {text}: names no gene; leave the option out for all targets")
+    return names
 
 
 def _bar(stream: IO[str]) -> "Callable[[int, int], Callable[[int], None]] | None":

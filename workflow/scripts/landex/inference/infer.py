@@ -3,7 +3,8 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import landex
 from landex.bundles.bundle import Bundle, open_bundle
 from landex.bundles.columns import written
+from landex.errors import UserError
 from landex.files import atomic, file_identity
 from landex.inference.jobs import Job, Settings
 from landex.inference.partial import PartialResult, ending_of
@@ -49,6 +51,20 @@ class Results:
             *(path.with_name(f"{stem}.{name}{ending}") for name in ("lower", "upper")),
             *(path.with_name(f"{path.name}.{name}") for name in ("samples.tsv", "genes.tsv", "log")),
         )
+
+    def check(self, inputs: Sequence[str | Path]) -> None:
+        """Make sure that no result would replace an input or a folder.
+
+        Raises
+        ------
+        UserError
+            If one would.
+        """
+        for name, path in vars(self).items():
+            if path.is_dir():
+                raise UserError(f"{path}: is a folder, and the {name} of the result would go there")
+            if path.exists() and any(Path(each).exists() and path.samefile(each) for each in inputs):
+                raise UserError(f"{path}: is read, and the {name} of the result would replace it; choose another name")
 
 
 def infer_file(
@@ -89,6 +105,7 @@ def infer_file(
     """
     settings = settings or Settings()
     results = Results.of(path)
+    results.check([bundle, profiles])
     began = time.perf_counter()
     with (
         open_bundle(bundle) as opened,
@@ -103,7 +120,7 @@ def infer_file(
         shape = (len(found.rows), len(account.genes))
         folder = results.values.with_name(f".{results.values.name}.partial")
         key = _key(opened, profiles, settings, found)
-        with PartialResult(folder, key, dict.fromkeys(names, ending), shape, 2) as partial:
+        with _named(results.values), PartialResult(folder, key, dict.fromkeys(names, ending), shape, 2) as partial:
             before = partial.rows
             done = progress(before, shape[0]) if progress else None
             for scored in job.scored(before, threads):
@@ -125,6 +142,20 @@ def infer_file(
             places: dict[str, Path] = {name: names[name] for name in ("lower", "upper", "values") if name in names}
             partial.complete(places, account.content(figures))
     return warnings
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Name the result in an error of writing that names no file, as HDF5's and those of open files do."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        told = " ".join(str(error.strerror or error).split())
+        raise UserError(
+            f"{path}: cannot be written ({told}); the same call goes on from where this one came to"
+        ) from error
 
 
 def _key(bundle: Bundle, profiles: str | Path, settings: Settings, found: Profiles) -> str:

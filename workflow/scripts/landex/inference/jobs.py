@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from landex.bundles.bundle import Bundle
-from landex.harmonise import Method, Spread, by_quantiles, by_training_distribution, map_distinct_ranks
+from landex.errors import UserError
+from landex.harmonise import METHODS, Method, Spread, by_quantiles, by_training_distribution, map_distinct_ranks
 from landex.inference.account import Account
+from landex.inference.landmarks import KINDS
 from landex.inference.profiles import Profiles, Reading
 from landex.inference.score import Asked, Scored, Scorer, targets_named
 from landex.threads import mapped_in_threads
+from landex.vocabulary import SCALES
 
+# Units of results.
+UNITS = ("quantile", "zscores")
 # Profiles that are scored at a time: products near the machine's peak, and at 10,000 genes 40 MB.
 _ROWS = 1024
 
@@ -42,6 +47,18 @@ class Settings:
     harmonise: str = "quantiles"
 
 
+def _check(settings: Settings) -> None:
+    """Make sure that settings are of those that there are; callers from Python have no parser that does."""
+    for name, value, known in (
+        ("harmonise", settings.harmonise, METHODS),
+        ("units", settings.units, UNITS),
+        ("values", settings.reading.values, SCALES),
+        ("names", settings.reading.names, ("auto", *KINDS)),
+    ):
+        if value not in known:
+            raise UserError(f"{name}: {value!r} is not one of {', '.join(known)}")
+
+
 class Job:
     """One file of profiles, to be scored with one bundle.
 
@@ -59,6 +76,7 @@ class Job:
     """
 
     def __init__(self, bundle: Bundle, profiles: Profiles, settings: Settings) -> None:
+        _check(settings)
         self._bundle, self._profiles, self._settings = bundle, profiles, settings
         targets = None if settings.targets is None else targets_named(bundle, settings.targets)
         shown = np.arange(len(bundle.targets.genes)) if targets is None else targets

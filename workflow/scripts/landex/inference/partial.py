@@ -68,17 +68,26 @@ class PartialResult:
         self._endings = dict(matrices)
         folder.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR)
+        self._files: dict[str, int] = {}
         self._claim()
         self.rows, self._offsets = self._noted()
         if not self._offsets:
-            for name, ending in self._endings.items():
-                self._offsets[name] = _allocated(self.path(name), ending, shape)
-            self.path("figures").write_bytes(bytes(8 * shape[0] * figures))
-            self._note()
+            try:
+                self._begin()
+            except BaseException:
+                self.drop()
+                os.close(self._lock)
+                raise
         self.taken_up = self.rows
         self._files = {name: os.open(self.path(name), os.O_WRONLY) for name in self._offsets}
         self._files["figures"] = os.open(self.path("figures"), os.O_WRONLY)
         self._noted_at = time.monotonic()
+
+    def _begin(self) -> None:
+        for name, ending in self._endings.items():
+            self._offsets[name] = _allocated(self.path(name), ending, self._shape)
+        self.path("figures").write_bytes(bytes(8 * self._shape[0] * self._width))
+        self._note()
 
     def path(self, name: str) -> Path:
         """Return the file of one matrix."""
@@ -106,12 +115,11 @@ class PartialResult:
             figures = self.path("figures").stat().st_size == 8 * self._shape[0] * self._width
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return 0, {}
-        if key != self._key or not whole or not figures or set(offsets) != set(self._endings):
-            return 0, {}
-        return min(rows, self._shape[0]), offsets
+        fits = 0 <= rows <= self._shape[0] and set(offsets) == set(self._endings)
+        return (rows, offsets) if key == self._key and whole and figures and fits else (0, {})
 
     def _note(self) -> None:
-        for descriptor in getattr(self, "_files", {}).values():
+        for descriptor in self._files.values():
             _to_disk(descriptor)
         text = json.dumps({"key": self._key, "rows": self.rows, "offsets": self._offsets})
         with atomic(self.path(_NOTE)) as temporary:
@@ -135,10 +143,13 @@ class PartialResult:
     def complete(self, results: Mapping[str, Path], content: Content) -> None:
         """Move matrices to their places, in this order, and drop what is left."""
         # HDF5's import is not for results of text.
-        from landex.formats.in_place import complete
+        from landex.formats.in_place import IN_PLACE, complete
 
         self._note()
         self._close_files()
+        if IN_PLACE.keys() & self._endings.values():
+            # What is added there cannot be added twice: a call that is stopped from here on has to begin again.
+            self.path(_NOTE).unlink()
         for name, result in results.items():
             complete(self.path(name), result, self._endings[name], content)
         self.drop()
@@ -160,13 +171,12 @@ class PartialResult:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Note how far it came, if there is anything to go on from."""
-        if self._files:
-            if self.rows and not (kind and issubclass(kind, UserError)):
-                self._note()
-                self._close_files()
-            else:
-                self.drop()
+        """Note how far it came, if there is anything to go on from; leave nothing else."""
+        if kind is not None and (not self.rows or issubclass(kind, UserError)):
+            self.drop()
+        elif kind is not None and self._files and self.rows > self.taken_up:
+            self._note()
+        self._close_files()
         os.close(self._lock)
 
 

@@ -1,5 +1,6 @@
 """New profiles in a file: looked over once, so that whatever is wrong is said before anything is computed."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from landex.inference.units import Units, find_units, logged, scales_of
 _LOOKED_AT = 256
 # A matrix that has to be turned is read whole; 2 GB in float32.
 _MOST_TURNED = 1 << 29
+# What no cell of a table can hold, or no text in HDF5.
+_BREAKS = re.compile(r"[\t\n\r\0]")
 # Bad profiles that a message names.
 _NAMED = 3
 
@@ -119,7 +122,8 @@ def open_profiles(path: str | Path, landmarks: Landmarks, reading: Reading) -> I
     Raises
     ------
     UserError
-        If it cannot be read, names a sample twice, has too few landmarks, or holds profiles that cannot be scored.
+        If it cannot be read, names a sample twice or as no table can hold it, has too few landmarks, or holds profiles
+        that cannot be scored.
     """
     known = {name for of_one in landmarks.names for kind in of_one for name in of_one[kind]}
     with open_matrix_file(path, samples_in(path, known) if reading.samples == "auto" else reading.samples) as file:
@@ -137,13 +141,19 @@ def looked_over(file: MatrixFile, landmarks: Landmarks, reading: Reading) -> Pro
         if len(across.places):
             file, found, turned = _turned(file), across, True
     check_landmarks(file.path, found, file.genes, landmarks.names, reading.fewest_landmarks)
+    _check_names(file)
+    units = _units(file, found, landmarks, reading.values)
+    return _judged(file, found, units, turned, len(landmarks.names), reading)
+
+
+def _check_names(file: MatrixFile) -> None:
     seen: set[str] = set()
     for sample in file.samples:
         if sample in seen:
             raise UserError(f"{file.path}: names the sample {sample} twice; samples need names of their own")
+        if _BREAKS.search(sample):
+            raise UserError(f"{file.path}: the name of the sample {sample!r} would break tables; give it another")
         seen.add(sample)
-    units = _units(file, found, landmarks, reading.values)
-    return _judged(file, found, units, turned, len(landmarks.names), reading)
 
 
 def _turned(file: MatrixFile) -> TableInMemory:

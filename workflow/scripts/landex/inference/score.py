@@ -123,7 +123,7 @@ class Scorer:
         self._places = places
         self._filler = LandmarkFiller(bundle.correlation)
         # Distances to six digits are as good as any.
-        self._whitening = whitening(bundle.correlation).astype(np.float32)
+        self._whitening = self._whitened().astype(np.float32)
         chosen = slice(None) if asked.targets is None else asked.targets
         self._chosen = chosen
         self._model = _narrowed(bundle.model, asked.targets)
@@ -132,6 +132,12 @@ class Scorer:
         self._has_spread = getattr(bundle.model, "members", 1) > 1
         if asked.intervals and (bundle.scaled_by == SPREAD) != self._has_spread:
             raise UserError(f"{bundle.path}: its intervals are those of another model; make the bundle again")
+
+    def _whitened(self) -> Floats:
+        try:
+            return whitening(self._bundle.correlation)
+        except np.linalg.LinAlgError as error:
+            raise UserError(f"{self._bundle.path}: inputs/correlation is no correlation; make it again") from error
 
     def score(self, values: Block) -> Scored:
         """Score a block.
