@@ -40,10 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     work: Callable[[argparse.Namespace], None] = asked.work
     try:
         work(asked)
+        sys.stdout.flush()
     except UserError as error:
         # Names of files and samples may hold anything.
         print(f"landex: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read has enough, as `head` does; else Python would say so once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         print(f"landex: {place}{error.strerror or error}", file=sys.stderr)
@@ -164,7 +169,9 @@ def _infer(asked: argparse.Namespace) -> None:
         _check_fingerprint(asked.bundle, asked.fingerprint)
     names = None if asked.genes is None else tuple(_names(asked.genes))
     settings = Settings(_reading(asked), asked.units, names, asked.intervals, asked.harmonise)
-    threads = asked.threads or len(os.sched_getaffinity(0))
+    # macOS does not say which cores a process may use.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = asked.threads or cores
     bar = None if asked.quiet else _bar(sys.stderr)
     warnings = infer_file(asked.bundle, asked.profiles, asked.output, settings, threads, bar)
     for warning in warnings:
