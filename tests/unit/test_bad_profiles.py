@@ -3,6 +3,8 @@
 import gzip
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -399,3 +401,12 @@ def test_wrong_calls_exit_with_2(wrong: str, capsys: pytest.CaptureFixture[str])
         main(wrong.split())
     assert ended.value.code == 2
     assert "usage: landex" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_enough_is_no_error(simulated: SimulatedRun) -> None:
+    script = f"{sys.executable} -m landex card {simulated.bundle('linear')} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "workflow/scripts")},
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")

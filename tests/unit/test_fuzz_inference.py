@@ -18,7 +18,7 @@ from landex.formats.files import open_matrix_file
 from landex.inference.command import main
 
 # Some in every run of the tests; many by hand.
-CASES = int(os.environ.get("LANDEX_FUZZ_CASES", "25"))
+CASES = int(os.environ.get("LANDEX_FUZZ_CASES", "12"))
 # Seconds until a case is called endless, on a busy machine.
 _PATIENCE = 60
 

@@ -73,7 +73,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, blocks: int) -> None:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("blocks", [0, 1, 7, 12])
+@pytest.mark.parametrize("blocks", [0, 7, 12])
 def test_a_stopped_call_goes_on_where_it_was(
     simulated: SimulatedRun, profiles: Path, ending: str, blocks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

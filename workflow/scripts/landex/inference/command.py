@@ -40,10 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     work: Callable[[argparse.Namespace], None] = asked.work
     try:
         work(asked)
+        sys.stdout.flush()
     except UserError as error:
         # Names of files and samples may hold anything.
         print(f"landex: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read has enough, as `head` does; else Python would say so once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         print(f"landex: {place}{error.strerror or error}", file=sys.stderr)

@@ -64,7 +64,7 @@ def _likeness(landmarks: NDArray[np.floating], mean: NDArray[np.floating]) -> fl
     """Return the median over profiles of the rank correlation with the means."""
     found = []
     for row in landmarks:
-        there = np.isfinite(row)
+        there = np.isfinite(row) & np.isfinite(mean)
         if there.sum() > 2 and np.ptp(row[there]) > 0:
             ranks, of_mean = np.argsort(np.argsort(row[there])), np.argsort(np.argsort(mean[there]))
             found.append(float(np.corrcoef(ranks, of_mean)[0, 1]))
