@@ -266,7 +266,10 @@ def _names(features: pd.DataFrame, tables: GeneTables, collapse: str) -> list[di
             of_one["ensembl"] += [str(row["ensembl"])] * bool(row["ensembl"])
     listed = read_features(collapse, tables.landmarks, tables.targets)
     if listed is None:
-        probes = listed_probes(tables.landmarks, tables.targets, names).groupby("gene")["own"].agg(list).to_dict()
+        probes: dict[str, list[str]] = {}
+        rows = listed_probes(tables.landmarks, tables.targets, names)
+        for gene, probe in zip(rows["gene"], rows["own"], strict=True):
+            probes.setdefault(gene, []).append(probe)
     else:
         probes = listed["probes"].str.split(",").to_dict()
     for of_one, gene in zip(found, features.index, strict=True):
