@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from landex.page import Run, read_run
 
 from landex.evaluation.strata import strata
 from landex.evaluation.verdict import Contenders, verdicts
-from landex.page import Run, read_run
 from landex.summary import read_comparisons, read_evaluations, read_models, summarise, widen
 from landex.vocabulary import NULL
 

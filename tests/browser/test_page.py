@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from landex.page import write_page
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from simulated_run import simulated_run
-
-from landex.page import write_page
 
 pytestmark = pytest.mark.browser
 TEMPLATE = Path(__file__).parents[2] / "workflow/report/page.html.j2"

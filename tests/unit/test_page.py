@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from landex.page import Run, _setting, page_figures, write_figures, write_page
 from simulated_run import MARKUP, simulated_run
 
 from landex import figures, materials
-from landex.page import Run, _setting, page_figures, write_figures, write_page
 from landex.vocabulary import QUANTILES
 
 TEMPLATE = Path(__file__).parents[2] / "workflow/report/page.html.j2"
