@@ -143,13 +143,15 @@ async function landmarksTable(model, names, gene) {
 
 const MISSING_STEP = -128;
 async function observedFigure(view, gene) {
-  const [truth, first, second] = await Promise.all(["truth", "baseline", "best"].map((kind) => block(`${kind}-${view.id}`)));
+  const [steps, truth, first, second] = await Promise.all(["steps", "truth", "baseline", "best"].map((kind) => block(`${kind}-${view.id}`)));
   const { samples } = facts.observed[view.id];
   const step = (values, sample) => values.values[gene * samples.length + sample];
   const picked = [...samples.keys()].filter((sample) => step(truth, sample) !== MISSING_STEP);
-  const score = (sample) => step(truth, sample) / facts.steps;
-  const baseline = (sample) => step(first, sample) / facts.steps;
-  const best = (sample) => (((step(first, sample) + step(second, sample)) << 24) >> 24) / facts.steps;
+  const size = steps.values[gene] / 1000;
+  const score = (sample) => step(truth, sample) * size;
+  const baseline = (sample) => step(first, sample) * size;
+  // Of the best model the difference is packed, modulo 256.
+  const best = (sample) => (((step(first, sample) + step(second, sample)) << 24) >> 24) * size;
   const series = facts.best === facts.baseline ? [[facts.baseline, baseline]] : [[facts.baseline, baseline], [facts.best, best]];
   const all = picked.flatMap((sample) => [score(sample), ...series.map(([, value]) => value(sample))]);
   const range = [Math.min(-1, ...all) - 0.3, Math.max(1, ...all) + 0.3];

@@ -4,7 +4,10 @@ places().forEach((place) => observer.observe(place));
 [["scatter-plot", ["scatter-view", "scatter-model", "scatter-other"]], ["levels-plot", ["levels-view", "levels-model", "levels-by"]]].forEach(([id, choices]) =>
   choices.forEach((choice) => document.getElementById(choice)?.addEventListener("change", () => draw(document.getElementById(id)))));
 dark.addEventListener("change", redraw);
-window.addEventListener("beforeprint", () => places().forEach(draw));
+window.addEventListener("beforeprint", () => {
+  document.querySelectorAll("details").forEach((details) => { details.open = true; });
+  places().forEach(draw);
+});
 document.body.addEventListener("click", async (event) => {
   const button = event.target.closest("button");
   if (button?.dataset.save) await saveFigure(button.dataset.save, button.dataset.format);

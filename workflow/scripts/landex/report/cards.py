@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from landex.evaluation.trust import CLASSES
-from landex.report.observed import STEPS
 from landex.report.packing import Block, names_text, packed, packed_text, whole_numbers
 from landex.report.results import view_id
 from landex.report.run import Importance, Run
@@ -31,8 +30,8 @@ def card_blocks(run: Run) -> dict[str, Block]:
         `trust`: shape (models, targets), 0 where there is no class, else its place in `CLASSES` plus 1. `width`: half
         width of the intervals likewise, in thousandths. `levels`: mean and deviation in training, shape (2, targets).
         By weighed model `landmarks-…`, shape (targets, places), places in its list of landmarks, and `slopes-…`. By
-        view `truth-…`, `baseline-…` (predictions of the baseline) and `best-…` (of the best model, less the baseline's,
-        modulo 256), shape (targets, samples).
+        view `steps-…`, shape (targets,), in thousandths, and in these steps `truth-…`, `baseline-…` (predictions of the
+        baseline) and `best-…` (of the best model, less the baseline's, modulo 256), shape (targets, samples).
     """
     blocks = {
         "names": packed_text(names_text(_names(run))),
@@ -47,6 +46,7 @@ def card_blocks(run: Run) -> dict[str, Block]:
     for view in run.observed:
         name = view_id(view.cohort, view.scaling)
         baseline = view.predicted[run.baseline]
+        blocks[f"steps-{name}"] = packed(view.steps)
         blocks[f"truth-{name}"] = packed(view.truth)
         blocks[f"baseline-{name}"] = packed(baseline)
         # Two models say nearly the same: their difference takes half the room.
@@ -60,7 +60,6 @@ def card_facts(run: Run) -> dict[str, Any]:
         "names": list(NAMES),
         "classes": list(CLASSES),
         "digits": DECIMALS,
-        "steps": STEPS,
         "weighed": {model: landmark_names(found) for model, found in run.importance.items()},
         "observed": {
             view_id(view.cohort, view.scaling): {"samples": list(view.samples), "of": view.of} for view in run.observed

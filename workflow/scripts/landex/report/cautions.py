@@ -73,8 +73,8 @@ def _short_intervals(run: Run) -> Iterator[str]:
     told = [f"{percent(row.coverage_percent)} ({view_name(row.cohort, row.scaling)})" for row in short.itertuples()]
     if told:
         nominal = f"{rows['nominal_percent'].iloc[0]:g} %"
-        yield f"Prediction intervals of {run.contenders.compared} that should cover {nominal} of the values covered "
-        f"{listed(told)}."
+        model = run.contenders.compared
+        yield f"Prediction intervals of {model} that should cover {nominal} of the values covered {listed(told)}."
 
 
 def _little_calibration(run: Run) -> Iterator[str]:

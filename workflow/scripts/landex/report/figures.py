@@ -206,6 +206,9 @@ def _panels(count: int, *, width: float, height: float) -> tuple[Figure, list[Ax
 
 
 def _write(figure: Figure, stem: Path) -> None:
+    # Laid out once: each format would do it again, twice.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     for path in files_of(stem):
         ending = path.suffix.removeprefix(".")
         with atomic(path) as temporary:
