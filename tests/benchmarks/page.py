@@ -21,12 +21,12 @@ from statistics import median
 from measure import print_figures, seconds_of
 from playwright.sync_api import Browser, sync_playwright
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "workflow/scripts")]
 
-from simulated_run import simulated_run
+from simulated_run import simulated_run  # noqa: E402
 
-from landex.report.figures import write_figures
-from landex.report.page import write_page
+from landex.report.figures import write_figures  # noqa: E402
+from landex.report.page import write_page  # noqa: E402
 
 TEMPLATE = Path(__file__).parents[2] / "workflow/report/page.html.j2"
 MODELS = {

@@ -4,7 +4,7 @@ const ARRAYS = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array, uint16: 
 const MISSING = -(2 ** 31) + 1;
 
 async function inflated(text) {
-  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const packed = Uint8Array.fromBase64 ? Uint8Array.fromBase64(text) : Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }

@@ -8,15 +8,19 @@ async function dataTables() {
   return DataTable;
 }
 
+// DataTables reads as markup what it shows and, where there is an ampersand, what it searches.
+const asMarkup = (kind) => kind === "display" || kind === "filter";
+
 function identifiers(run) {
-  const text = (title, key) => ({ title, type: "string", render: (gene, kind) => (kind === "display" ? escaped(run.rows[gene][key]) : run.rows[gene][key]) });
+  const text = (title, value, more = {}) => ({ title, type: "string", render: (gene, kind) => (asMarkup(kind) ? escaped(value(gene)) : value(gene)), ...more });
   const symbol = {
-    title: "Symbol", type: "string",
-    render: (gene, kind) => (kind === "display" ? `<button type="button" class="link" data-card="${gene}">${escaped(run.name(gene))}</button>` : run.name(gene)),
+    ...text("Symbol", run.name),
+    render: (gene, kind) => (kind === "display" ? `<button type="button" class="link" data-card="${gene}">${escaped(run.name(gene))}</button>`
+      : asMarkup(kind) ? escaped(run.name(gene)) : run.name(gene)),
   };
   // Older names are found, and not shown.
-  const older = { title: "Older names", type: "string", visible: false, render: (gene) => run.rows[gene].aliases };
-  const columns = [symbol, text("Gene", "gene"), text("Ensembl", "ensembl"), text("CMap", "cmap"), older];
+  const columns = [symbol, ...[["Gene", "gene"], ["Ensembl", "ensembl"], ["CMap", "cmap"]].map(([title, key]) => text(title, (gene) => run.rows[gene][key])),
+    text("Older names", (gene) => run.rows[gene].aliases, { visible: false })];
   if (run.rows.some((row) => row.overlapping === "1")) {
     columns.push({ title: "Overlapping", type: "string", searchable: false, render: (gene) => (run.rows[gene].overlapping === "1" ? "yes" : "") });
   }
