@@ -209,7 +209,7 @@ def split_of(variation):
 
 
 def tables_of_evaluation():
-    """Return tables of the evaluation that a run has to leave: the verdict, and those that no other rule asks for."""
+    """Return tables of the evaluation that are for users themselves: one that is lost is made again."""
     weighed = expand("results/evaluation/importance/{model}.landmarks.tsv", model=WEIGHED)
     outliers = expand("results/evaluation/outliers/{cohort}.tsv", cohort=EVALUATED)
     return ["results/evaluation/verdict.tsv", *outliers, *weighed]

@@ -7,7 +7,6 @@ from pathlib import PurePath
 from typing import Any
 
 from landex import __version__
-from landex.kinds import BLEND, NETWORK
 from landex.report.citations import CITATIONS, KINDS
 from landex.report.materials import part_facts
 from landex.report.run import Run
@@ -183,7 +182,7 @@ def _models_in_general(run: Run) -> str:
 def _models(run: Run, text: _Text) -> Iterator[str]:
     for name, record in run.models.items():
         described, works = KINDS[record.kind]
-        preset = f", preset {record.preset}" if record.kind == NETWORK and record.preset else ""
+        preset = f", preset {record.preset}" if record.preset else ""
         works = (*works, *({"dgex": ("dgex",), "taaf": ("taaf",)}.get(record.preset or "", ())))
         cited = f" {text.cite(*works)}" if works else ""
         settings = "; ".join(f"{key} {setting(value)}" for key, value in record.settings.items())
@@ -191,7 +190,7 @@ def _models(run: Run, text: _Text) -> Iterator[str]:
         if record.epochs:
             kept = f", weights of epoch {record.best_epoch}" if record.best_epoch else ""
             course = f" Trained for {record.epochs} epochs{kept}."
-        members = "" if record.kind != BLEND else " Its weights were fitted to the select part."
+        members = "" if record.kind != "blend" else " Its weights were fitted to the select part."
         yield (
             f"{name}: {described}{preset}{cited}{f' ({settings})' if settings else ''}.{members}{course} "
             f"{record.parameters:,} parameters; {duration(record.seconds)}, {memory(record.peak_memory_mb)}, "
