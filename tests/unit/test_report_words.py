@@ -51,8 +51,8 @@ def test_intervals_that_cover_too_little_are_told_of_the_model_of_the_verdict(ru
     assert said(replace(run, intervals=intervals), "Prediction") == []
     (told,) = said(replace(run, intervals=intervals.assign(coverage_percent=np.where(own, 80.0, 90.0))), "Prediction")
     assert told == (
-        "Prediction intervals of deep that should cover 90 % of the values covered 80.0 % (geuvadis, training scaling) and "
-        "80.0 % (geuvadis, own scaling)."
+        "Prediction intervals of deep that should cover 90 % of the values covered 80.0 % (geuvadis, training scaling) "
+        "and 80.0 % (geuvadis, own scaling)."
     )
 
 
