@@ -150,7 +150,7 @@ def generalisation_chart(table: pd.DataFrame, lines: Mapping[str, Line]) -> go.F
         )  # fmt: skip
     figure.add_vline(x=0, line={"color": BASELINE_GREY, "width": 1})
     figure.update_layout(
-        xaxis_title="error below that of every gene's mean (%)", yaxis={"autorange": "reversed", "type": "category"},
+        xaxis_title="below every gene's mean by (%)", yaxis={"autorange": "reversed", "type": "category"},
         scattermode="group", scattergap=0.5,
     )  # fmt: skip
     return figure

@@ -13,8 +13,8 @@ from landex.report.lines import BASELINE_GREY, Line
 from landex.report.run import Run
 from landex.summary import view_name
 
-# An axis of improvements reaches no farther than this: a model that fails there would hide what the others do.
-_FARTHEST = 40.0
+# An axis of improvements reaches no lower than this: a model that fails there would hide what the others do.
+_LOWEST = -40.0
 
 
 def view_id(cohort: str, scaling: str) -> str:
@@ -73,8 +73,8 @@ def forest(run: Run, lines: Mapping[str, Line]) -> Forest | None:
     rows = run.summary[run.summary["model"].isin(models) & run.summary["improvement_percent"].notna()]
     if rows.empty:
         return None
-    low = max(-_FARTHEST, min(-2.0, float(rows["improvement_low"].min()) * 1.1))
-    high = min(_FARTHEST, max(2.0, float(rows["improvement_high"].max()) * 1.1))
+    low = max(_LOWEST, min(-2.0, float(rows["improvement_low"].min()) * 1.1))
+    high = max(2.0, float(rows["improvement_high"].max()) * 1.1)
 
     def on_strip(percent: float) -> float:
         return round(100 * (min(max(percent, low), high) - low) / (high - low), 2)
