@@ -13,7 +13,8 @@ from simulated_run import MARKUP, SETTINGS
 
 from landex.report import materials
 from landex.report.downloads import downloads
-from landex.report.figures import write_figures
+from landex.report.figures import density_figure, scatter_figure, write_figures
+from landex.report.lines import lines_of
 from landex.report.methods import as_text, methods
 from landex.report.page import write_page
 from landex.report.run import Run
@@ -261,7 +262,12 @@ def test_a_single_target_gene_has_a_page(run: Run, tmp_path: Path) -> None:
         for view in run.observed
     ]
     single = replace(run, genes=run.genes.head(1), levels=run.levels.head(1), observed=observed)
-    write_figures(tmp_path / "figures", single)
+    lines = lines_of(run.models, "ridge")
+    for name, figure in (
+        ("density", density_figure(single.genes, "test", ["training"], lines)),
+        ("scatter", scatter_figure(single.genes, "test", ["training"], "deep", ["ridge"])),
+    ):
+        figure.savefig(tmp_path / f"{name}.svg")
     page = Page(rendered(single, tmp_path))
     assert text(page.scripts["block-names"]).split("\t")[:2] == ["NA", "NA"]
     figures = json.loads(text(page.scripts["block-figures"]))
