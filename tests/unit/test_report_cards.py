@@ -13,7 +13,7 @@ from landex.h5ad import open_matrix
 from landex.predictions import Predictions
 from landex.report.cards import NAMES, card_blocks, card_facts
 from landex.report.observed import MOST_SAMPLES, in_steps, samples_shown, steps_of
-from landex.report.packing import Block
+from landex.report.packing import MISSING, Block
 from landex.report.run import Run, best_model, read_run
 from landex.summary import ModelRecord
 
@@ -52,6 +52,21 @@ def test_classes_of_trust_are_those_of_every_models_table(run: Run, blocks: dict
         assert [classes[code - 1] for code in codes[row]] == run.trust[model]["trust"].tolist()
     widths = [f"{value / 1000:.3f}" for value in unpacked(blocks["width"])[1]]
     assert widths == [f"{value:.3f}" for value in run.trust["ridge"]["half_width"]]
+
+
+def test_gains_are_those_of_the_errors_in_full_and_not_of_those_shown(run: Run, blocks: dict[str, Block]) -> None:
+    genes = run.genes.copy()
+    genes.loc[3, ["mae.deep.test.training", "mae.ridge.test.training"]] = [0.6576, 0.9104]
+    found = unpacked(card_blocks(replace(run, genes=genes))["gain"])
+    # Of .658 and .910 it would be 27.7.
+    assert found[0, 3] == 278
+    for place, (cohort, scaling) in enumerate(run.views):
+        own, other = (run.genes[f"mae.{model}.{cohort}.{scaling}"] for model in ("deep", "ridge"))
+        shown = [f"{value / 10:.1f}" for value in unpacked(blocks["gain"])[place] if value != MISSING]
+        gains = (100 * (1 - own / other)).dropna()
+        assert shown == [
+            f"{value:.1f}".replace("-0.0", "0.0") if abs(value) < 0.05 else f"{value:.1f}" for value in gains
+        ]
 
 
 def test_top_landmarks_are_those_of_the_importance_table(run: Run, blocks: dict[str, Block]) -> None:

@@ -39,7 +39,7 @@ const fixed = (thousandths, digits = facts.digits) => (thousandths === MISSING ?
 
 /* What gene table, card and figures read; everything in the order of genes.tsv. */
 async function genesOfRun() {
-  const [names, mae, pearson, trust, levels] = await Promise.all(["names", "mae", "pearson", "trust", "levels"].map(block));
+  const [names, mae, pearson, gain, trust, levels] = await Promise.all(["names", "mae", "pearson", "gain", "trust", "levels"].map(block));
   const rows = names.split("\n").map((line) => Object.fromEntries(line.split("\t").map((cell, place) => [facts.names[place], cell])));
   const [, models, count] = mae.shape;
   const at = (measure) => (view, model, gene) => measure.values[(view * models + model) * count + gene];
@@ -47,6 +47,7 @@ async function genesOfRun() {
     rows, count,
     mae: at(mae),
     pearson: at(pearson),
+    gain: (view, gene) => gain.values[view * count + gene],
     trust: (model, gene) => facts.classes[trust.values[model * count + gene] - 1] ?? "",
     level: (which, gene) => levels.values[which * count + gene],
     name: (gene) => rows[gene].symbol || rows[gene].gene,

@@ -38,10 +38,8 @@ function figuresOfView(run, viewNow) {
   });
   const [baseline, best] = [placeOf(facts.baseline), placeOf(facts.network ?? facts.best)];
   const compared = best === baseline ? [baseline] : [baseline, best];
-  const gain = (gene) => {
-    const [own, other] = [run.mae(viewNow(), best, gene), run.mae(viewNow(), baseline, gene)];
-    return own === MISSING || other === MISSING || other === 0 ? MISSING : Math.round(100_000 * (1 - own / other));
-  };
+  // Gains are packed in tenths of a percent.
+  const gain = (gene) => { const found = run.gain(viewNow(), gene); return found === MISSING ? MISSING : 100 * found; };
   return [
     { title: `Trust in ${facts.models[best].name}`, type: "string", searchable: false, render: (gene) => run.trust(best, gene) || "–" },
     ...facts.models.map(({ name }, model) => number(`MAE ${name}`, (gene) => run.mae(viewNow(), model, gene))),

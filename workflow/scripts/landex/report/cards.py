@@ -27,6 +27,7 @@ def card_blocks(run: Run) -> dict[str, Block]:
     -------
     dict
         `names`: `NAMES`, a line a target. `mae` and `pearson`: shape (views, models, targets), in thousandths.
+        `gain`: see `gains`.
         `trust`: shape (models, targets), 0 where there is no class, else its place in `CLASSES` plus 1. `width`: half
         width of the intervals likewise, in thousandths. `levels`: mean and deviation in training, shape (2, targets).
         By weighed model `landmarks-…`, shape (targets, places), places in its list of landmarks, and `slopes-…`. By
@@ -37,6 +38,7 @@ def card_blocks(run: Run) -> dict[str, Block]:
         "names": packed_text(names_text(_names(run))),
         "mae": packed(measures(run, "mae")),
         "pearson": packed(measures(run, "pearson")),
+        "gain": packed(gains(run)),
         "trust": packed(_classes(run)),
         "width": packed(np.stack([_by_gene(run, model, "half_width") for model in run.models])),
         "levels": packed(whole_numbers(run.levels[["mean", "deviation"]].to_numpy().T, DECIMALS)),
@@ -71,6 +73,25 @@ def measures(run: Run, measure: str) -> NDArray[np.int32]:
     """Return a measure of all targets, shape (views, models, targets), in thousandths, as text would be rounded."""
     columns = [[f"{measure}.{model}.{cohort}.{scaling}" for model in run.models] for cohort, scaling in run.views]
     return np.stack([whole_numbers(run.genes[names].to_numpy(np.float64).T, DECIMALS) for names in columns])
+
+
+def gains(run: Run) -> NDArray[np.int32]:
+    """Return by how much the model of the verdict lowers the baseline's MAE of each target, in tenths of a percent.
+
+    Shape (views, targets). From the errors in full: those that are shown are rounded.
+    """
+    model = compared(run)
+    columns = []
+    for cohort, scaling in run.views:
+        own, other = (run.genes[f"mae.{name}.{cohort}.{scaling}"].to_numpy() for name in (model, run.baseline))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            columns.append(whole_numbers(100 * (1 - own / other), 1))
+    return np.stack(columns)
+
+
+def compared(run: Run) -> str:
+    """Name the model that the gene table sets against the baseline: the verdict's network, else the best model."""
+    return run.network or run.best
 
 
 def _names(run: Run) -> pd.DataFrame:
