@@ -29,5 +29,5 @@ await geneTable();
 window.addEventListener("hashchange", openLinked);
 document.documentElement.dataset.ready = "yes";
 await openLinked();
-// What the first figure will need, while the reader reads.
-window.requestIdleCallback?.(plotly, { timeout: 3000 });
+// What the first figure will need, while the reader reads; to run it takes a moment, and waits until then.
+window.requestIdleCallback?.(() => block("plotly"), { timeout: 3000 });
