@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 
 from landex.examples import Examples
 from landex.genes import GeneNames
+
+if TYPE_CHECKING:
+    from simulated_bundle import SimulatedRun
 
 # The same examples in every run, and no verdict by the clock on a busy machine.
 settings.register_profile("landex", derandomize=True, database=None, deadline=None)
@@ -55,3 +59,11 @@ def tensorflow_on_two_threads() -> None:
     from landex.networks.devices import DeviceWishes, choose_device
 
     choose_device(DeviceWishes("cpu", 1, False), 2)
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> "SimulatedRun":
+    """Simulate a run with a bundle of every kind; nobody writes to it."""
+    from simulated_bundle import simulate
+
+    return simulate(tmp_path_factory.mktemp("simulated"))

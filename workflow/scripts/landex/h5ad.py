@@ -12,14 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from landex.annotations import read_table, write_empty, write_table
+from landex.blocks import Block as Block
+from landex.damage import told_as_damage
 from landex.errors import UserError
 from landex.files import atomic
-
-Block = NDArray[np.float32]
 
 # Rows of a block: at 10,000 genes 10 MB of float32, enough for the disk and little for memory.
 ROWS = 256
 _CHUNK_BYTES = 1 << 20
+_DAMAGED = "damaged ({reason}); delete it and run again, or fetch it again"
 # Rows that lie farther apart are read apart; nearer ones mostly share a chunk.
 _FAR = 32
 
@@ -45,6 +46,12 @@ class Matrix:
         return len(self.obs), len(self.var)
 
     @property
+    def shape_of_values(self) -> tuple[int, ...]:
+        """Shape of X, which is `shape` in a file that is whole."""
+        found: tuple[int, ...] = self._file["X"].shape
+        return found
+
+    @property
     def dtype(self) -> np.dtype[np.generic]:
         """Type of the values of X."""
         kind: np.dtype[np.generic] = self._file["X"].dtype
@@ -63,7 +70,7 @@ class Matrix:
             If the file's checksums show that it was damaged.
         """
         dataset = self._file["X"] if layer == "X" else self._file["layers"][layer]
-        try:
+        with told_as_damage(self.path, _DAMAGED):
             if rows is None or isinstance(rows, slice):
                 return np.asarray(dataset[rows if rows is not None else slice(None)])
             if dataset.chunks and not dataset.id.get_num_chunks():
@@ -79,8 +86,6 @@ class Matrix:
                     # A range and a selection in memory are far faster than h5py's own selection of rows.
                     chosen[place] = dataset[first : last + 1][some - first]
             return chosen
-        except OSError as error:
-            raise UserError(f"{self.path}: damaged ({error}); delete it and run again") from error
 
     def blocks(self, rows: NDArray[np.intp] | None = None, layer: str = "X") -> Iterator[tuple[slice, Block]]:
         """Yield blocks of rows in order, each with its place among the rows asked for."""
@@ -106,7 +111,7 @@ def open_matrix(path: str | Path) -> Iterator[Matrix]:
     Raises
     ------
     UserError
-        If it is not an AnnData file, or its X is sparse.
+        If it is not an AnnData file, its tables cannot be read, or its X is sparse.
     """
     path = Path(path)
     try:
@@ -114,11 +119,24 @@ def open_matrix(path: str | Path) -> Iterator[Matrix]:
     except OSError as error:
         raise UserError(f"{path}: not readable as .h5ad ({error})") from error
     with file:
-        if not {"obs", "var", "X"} <= file.keys():
-            raise UserError(f"{path}: not an AnnData file: it has no obs, var and X")
-        if not isinstance(file["X"], h5py.Dataset):
-            raise UserError(f"{path}: its X is sparse; store it dense (adata.X = adata.X.toarray())")
-        yield Matrix(path, read_table(file["obs"]), read_table(file["var"]), file)
+        with told_as_damage(path, _DAMAGED):
+            matrix = _matrix(path, file)
+        yield matrix
+
+
+def _matrix(path: Path, file: h5py.File) -> Matrix:
+    if not {"obs", "var", "X"} <= file.keys():
+        raise UserError(f"{path}: not an AnnData file: it has no obs, var and X")
+    if not isinstance(file["X"], h5py.Dataset):
+        raise UserError(f"{path}: its X is sparse; store it dense (adata.X = adata.X.toarray())")
+    # A type that NumPy has not is damage too.
+    file["X"].dtype  # noqa: B018
+    return Matrix(path, _table(path, file, "obs"), _table(path, file, "var"), file)
+
+
+def _table(path: Path, file: h5py.File, name: str) -> pd.DataFrame:
+    with told_as_damage(path, f"its {name} cannot be read ({{reason}}); fetch or make it again"):
+        return read_table(file[name])
 
 
 class MatrixWriter:
@@ -154,6 +172,16 @@ class MatrixWriter:
         dataset.attrs["encoding-version"] = "0.2.0"
 
 
+def write_annotations(file: h5py.File, obs: pd.DataFrame, var: pd.DataFrame) -> None:
+    """Write all of an .h5ad file but its values."""
+    file.attrs["encoding-type"] = "anndata"
+    file.attrs["encoding-version"] = "0.1.0"
+    write_table(file, "obs", obs)
+    write_table(file, "var", var)
+    for empty in ("layers", "obsm", "varm", "obsp", "varp", "uns"):
+        write_empty(file, empty)
+
+
 @contextmanager
 def create_matrix(path: str | Path, obs: pd.DataFrame, var: pd.DataFrame) -> Iterator[MatrixWriter]:
     """Write an .h5ad file in blocks of rows; it appears under its name when the block ends well.
@@ -166,12 +194,7 @@ def create_matrix(path: str | Path, obs: pd.DataFrame, var: pd.DataFrame) -> Ite
         Tables of samples and of genes, indexed by name.
     """
     with atomic(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["encoding-type"] = "anndata"
-        file.attrs["encoding-version"] = "0.1.0"
-        write_table(file, "obs", obs)
-        write_table(file, "var", var)
-        for empty in ("layers", "obsm", "varm", "obsp", "varp", "uns"):
-            write_empty(file, empty)
+        write_annotations(file, obs, var)
         writer = MatrixWriter(file, (len(obs), len(var)))
         yield writer
         if not len(obs) or not len(var):

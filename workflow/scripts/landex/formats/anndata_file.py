@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from landex.errors import UserError
@@ -35,8 +36,6 @@ class AnnDataFile:
 
 def map_text(values: object) -> list[str]:
     """Return a column as text, empty where it has no value."""
-    import pandas as pd
-
     column = pd.Series(values)
     return [("" if gone else str(value)) for value, gone in zip(column, column.isna(), strict=True)]
 
@@ -48,23 +47,30 @@ def open_anndata(path: Path) -> Iterator[AnnDataFile]:
     Raises
     ------
     UserError
-        If it is no AnnData file, its X is sparse or holds no numbers.
+        If it is no AnnData file, its X is sparse, holds no numbers or is of another shape than its tables.
     """
     with open_matrix(path) as matrix:
-        if not np.issubdtype(matrix.dtype, np.number):
-            raise UserError(f"{path}: its X holds no numbers")
+        if matrix.dtype.kind not in "fiu":
+            raise UserError(f"{path}: its X holds no numbers ({matrix.dtype})")
+        if matrix.shape_of_values != matrix.shape:
+            raise UserError(
+                f"{path}: its X has the shape {matrix.shape_of_values}, where {matrix.shape[0]} samples (obs) and "
+                f"{matrix.shape[1]} genes (var) are named"
+            )
         yield AnnDataFile(matrix)
 
 
 @contextmanager
 def create_anndata(path: Path, content: Content) -> Iterator["AnnDataWriter"]:
     """Write an .h5ad file."""
-    import pandas as pd
-
-    obs = pd.DataFrame(content.sample_fields, index=pd.Index(content.samples, name="sample"))
-    var = pd.DataFrame(content.gene_fields, index=pd.Index(content.genes, name="gene"))
-    with create_matrix(path, obs, var) as out:
+    with create_matrix(path, *annotations(content)) as out:
         yield AnnDataWriter(out)
+
+
+def annotations(content: Content) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return tables of samples and of genes, as AnnData's obs and var."""
+    obs = pd.DataFrame(content.sample_fields, index=pd.Index(content.samples, name="sample"))
+    return obs, pd.DataFrame(content.gene_fields, index=pd.Index(content.genes, name="gene"))
 
 
 class AnnDataWriter:

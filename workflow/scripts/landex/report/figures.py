@@ -150,7 +150,7 @@ def improvement_figure(summary: pd.DataFrame, baseline: str, lines: Mapping[str,
         low = rows["improvement_low"].quantile(0.25)
         edge = max(axes.get_xlim()[0], min(-10.0, 3 * low)) if pd.notna(low) else axes.get_xlim()[0]
         axes.set_xlim(left=edge)
-        for place in np.flatnonzero(rows["improvement_percent"] < edge):
+        for place in np.flatnonzero(rows["improvement_percent"] < edge).tolist():
             said = f"\N{BLACK LEFT-POINTING SMALL TRIANGLE} {rows['improvement_percent'][place]:.0f}"
             axes.annotate(said, (edge, place), (3, 0), textcoords="offset points", va="center", fontsize=7)
         axes.invert_yaxis()
