@@ -15,6 +15,7 @@ from landex.evaluation.strata import strata
 from landex.evaluation.trust import Bars, trust_classes, trust_summary, worth
 from landex.evaluation.verdict import COLUMNS, Contenders, verdicts
 from landex.h5ad import write_matrix
+from landex.occupancy import Occupancy
 from landex.predictions import Predictions
 from landex.references import References, Side
 from landex.report.run import Run, Settings, best_model, read_run
@@ -403,7 +404,8 @@ def _write_samples(
     features = pd.concat([_landmarks().assign(cmap="", role="landmark", overlapping=0), targets])
     truth = Side(list(features.index), np.linspace(2, 14, len(features)), targets.assign(**levels))
     inputs = Side(list(_landmarks().index), np.linspace(2, 14, LANDMARKS), _landmarks().assign(mean=7.0, deviation=1.0))
-    References(inputs, truth, np.eye(LANDMARKS)).write(folder / "references.h5")
+    occupancy = Occupancy(inputs.reference, np.full((LANDMARKS, LANDMARKS), 1 / LANDMARKS, np.float32))
+    References(inputs, truth, np.eye(LANDMARKS), occupancy).write(folder / "references.h5")
     parts = pd.read_csv(split, sep="\t", dtype=str)
     cohorts = {"compendium": parts["sample"].tolist()}
     for path in quality[1:]:
