@@ -1,7 +1,6 @@
 import json
 import re
 from dataclasses import replace
-from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from simulated_run import MARKUP, simulated_run
+from packed_blocks import block, text
+from simulated_run import MARKUP, SETTINGS
 
-from landex import figures, materials
-from landex.page import Run, _setting, page_figures, write_figures, write_page
+from landex.report import materials
+from landex.report.downloads import downloads
+from landex.report.figures import density_figure, scatter_figure, write_figures
+from landex.report.lines import lines_of
+from landex.report.methods import as_text, methods
+from landex.report.page import write_page
+from landex.report.run import Run
+from landex.report.wording import setting
 from landex.vocabulary import QUANTILES
 
 TEMPLATE = Path(__file__).parents[2] / "workflow/report/page.html.j2"
@@ -28,6 +34,7 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.rows: list[tuple[dict[str, str | None], list[str]]] = []
         self.scripts: dict[str, str] = {}
+        self.blocks: dict[str, dict[str, str | None]] = {}
         self.text = ""
         self._inside: list[str] = []
         self._script = ""
@@ -42,6 +49,7 @@ class Page(HTMLParser):
             self.rows[-1][1].append("")
         elif tag == "script":
             self._script = dict(attrs).get("id") or "code"
+            self.blocks[self._script] = dict(attrs)
 
     def handle_endtag(self, tag: str) -> None:
         if tag in self._inside:
@@ -55,16 +63,6 @@ class Page(HTMLParser):
             self.text += data
             if {"td", "th"} & set(self._inside):
                 self.rows[-1][1][-1] += data
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return simulated_run(tmp_path_factory.mktemp("run"))
-
-
-@pytest.fixture(scope="module")
-def large_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return simulated_run(tmp_path_factory.mktemp("large"), targets=5300)
 
 
 @pytest.fixture(scope="module")
@@ -97,40 +95,42 @@ def test_every_number_of_the_results_table_is_the_summarys(page: Page, run: Run)
 
 
 def test_the_verdict_of_the_evaluation_stands_on_top_place_by_place(page: Page, run: Run) -> None:
-    told = [run.verdict["sentence"].iloc[0]]
-    for place, rows in run.verdict.iloc[1:].groupby("place", sort=False):
+    headline, *more = run.verdict["sentence"].iloc[0].split(". ", 1)
+    told = [headline, *more]
+    for place, rows in run.verdict.iloc[1:-1].groupby("place", sort=False):
         told.append(f"{place}: {' '.join(rows['sentence'])}")
-    assert len(told) == 1 + len(run.views)
+    told.append(run.verdict["sentence"].iloc[-1])
+    assert len(told) == len(more) + 2 + len(run.views)
     places = [page.text.index(sentence) for sentence in told]
     assert places == sorted(places)
     assert places[-1] < page.text.index("Error of every model in every cohort")
 
 
-def test_the_gene_table_holds_every_gene_and_number_of_genes_tsv(page: Page, run: Run) -> None:
-    table = json.loads(page.scripts["genes-data"])
-    titles = [(column["title"], column["view"]) for column in table["columns"]]
-    shown = pd.DataFrame(table["rows"], columns=pd.MultiIndex.from_tuples(titles))
-    assert shown[("Gene", np.nan)].tolist() == run.genes["gene"].tolist()
-    assert shown[("Overlapping", np.nan)].tolist() == [""] * 118 + ["yes"] * 2
-    for cohort, scaling in run.views:
-        for model in run.models:
-            column = shown[(f"MAE {model}", f"{cohort}-{scaling}")].astype(float)
-            np.testing.assert_allclose(column, run.genes[f"mae.{model}.{cohort}.{scaling}"], atol=5.01e-4)
+def test_the_page_holds_every_gene_and_number_of_genes_tsv_at_the_digits_shown(page: Page, run: Run) -> None:
+    names = [line.split("\t") for line in text(page.scripts["block-names"]).split("\n")]
+    assert [row[0] for row in names] == run.genes["gene"].tolist()
+    assert [row[4] for row in names] == ["0"] * 118 + ["1"] * 2
+    for measure in ("mae", "pearson"):
+        packed = block(page.blocks[f"block-{measure}"], page.scripts[f"block-{measure}"])
+        assert packed.shape == (5, 5, 120)
+        for place, (cohort, scaling) in enumerate(run.views):
+            for which, model in enumerate(run.models):
+                table = run.genes[f"{measure}.{model}.{cohort}.{scaling}"]
+                expected = ["" if pd.isna(value) else f"{value:.3f}" for value in table]
+                shown = ["" if value == -(2**31) + 1 else f"{value / 1000:.3f}" for value in packed[place, which]]
+                assert [value.replace("-0.000", "0.000") for value in expected] == shown
 
 
 def test_markup_in_data_is_shown_as_text_and_never_as_markup(html: str, page: Page) -> None:
     assert MARKUP not in html
     assert MARKUP in page.text
     assert not [attributes for tag, attributes in page.tags if tag == "img" or "onerror" in attributes]
-    assert json.loads(page.scripts["genes-data"])["rows"][1][0] == MARKUP
-    assert "<" not in page.scripts["genes-data"] + page.scripts["figures"]
-
-
-def test_plotly_gets_gene_names_escaped_because_it_reads_text_as_markup(run: Run) -> None:
-    traces = page_figures(run)["scatter-test-training"]["data"]
-    names = {name for trace in traces for name in trace.get("text", [])}
-    assert MARKUP not in names
-    assert MARKUP in {unescape(name) for name in names}
+    assert text(page.scripts["block-names"]).split("\n")[1].split("\t")[1] == MARKUP
+    figures = json.loads(text(page.scripts["block-figures"]))
+    # plotly reads text as markup.
+    labels = [label for label in figures["heatmap-ridge"]["data"][0]["x"] if "onerror" in label]
+    assert all("<" not in label for label in labels)
+    assert "<" not in "".join(content for name, content in page.scripts.items() if name != "code")
 
 
 def test_nothing_is_loaded_from_a_network(html: str, page: Page) -> None:
@@ -157,7 +157,7 @@ def test_the_page_has_landmarks_captions_and_scopes(page: Page) -> None:
     ids = {f"#{a['id']}" for _, a in page.tags if a.get("id")}
     assert anchors <= ids
     labelled = {a["for"] for t, a in page.tags if t == "label"}
-    assert {a["id"] for t, a in page.tags if t == "select"} == labelled
+    assert {a["id"] for t, a in page.tags if t in ("select", "input")} == labelled
 
 
 def test_the_facts_of_samples_split_and_genes_are_told(page: Page) -> None:
@@ -193,8 +193,9 @@ def test_a_split_by_sample_of_one_series_is_owned_up_to(page: Page, run: Run, tm
     two = pd.concat([run.split, run.split.assign(series="GSE1")])
     assert "single series" not in str(materials.split_note(two, "sample", []))
     assert "add an external cohort" in str(materials.split_note(two, "sample", []))
-    by_series = Page(rendered(replace(run, split_by="series"), tmp_path))
-    assert "Read with care" not in by_series.text
+    settings = replace(SETTINGS, split={**SETTINGS.split, "by": "series"})
+    by_series = Page(rendered(replace(run, settings=settings), tmp_path))
+    assert "flatter every model" not in by_series.text
     assert ["training", "fitting, references and scaling", "159", "159", "1"] in [
         [cell.strip() for cell in cells] for _, cells in by_series.rows
     ]
@@ -204,93 +205,142 @@ def test_the_same_run_gives_the_same_bytes(html: str, run: Run, tmp_path: Path) 
     assert rendered(run, tmp_path) == html
 
 
-def test_a_run_without_networks_has_a_page_without_their_sections(run: Run, tmp_path: Path) -> None:
+def without_parts(run: Run) -> Run:
+    """Return the run without networks, external cohorts and all that the config need not ask for."""
     linear = {name: record for name, record in run.models.items() if record.kind != "network"}
     absent = [column for column in run.genes if set(column.split(".")) & {"relu_tanh", "dgex", "deep"}]
-    reduced = replace(
-        run, models=linear, histories={}, external=[], genes=run.genes.drop(columns=absent),
-        summary=run.summary[run.summary["model"].isin(linear) & (run.summary["cohort"] == "test")],
+
+    def there(table: pd.DataFrame) -> pd.DataFrame:
+        return table[table["model"].isin(linear) & (table["cohort"] == "test")]
+
+    return replace(
+        run, models=linear, histories={}, genes=run.genes.drop(columns=absent), importance={},
+        summary=there(run.summary), classes=there(run.classes), intervals=there(run.intervals),
+        generalisation=run.generalisation.head(0), learning_curve=run.learning_curve.head(0),
+        trust={name: run.trust[name] for name in linear}, outliers={"test": run.outliers["test"]},
+        observed=[replace(run.observed[0], predicted=dict.fromkeys(linear, run.observed[0].truth))],
+        profiles=run.profiles[:1], quality={"gdsc": run.quality["gdsc"]}, settings=replace(SETTINGS, external={}),
     )  # fmt: skip
+
+
+def test_what_a_run_does_not_have_has_no_section(run: Run, tmp_path: Path) -> None:
+    reduced = without_parts(run)
     page = Page(rendered(reduced, tmp_path))
     ids = {attributes.get("id") for _, attributes in page.tags}
-    assert "results" in ids
-    assert not {"scatter", "learning"} & ids
+    assert {"results", "genes", "scatter", "trust", "methods"} <= ids
+    assert not {"learning", "importance"} & ids
+    assert {a["href"] for t, a in page.tags if t == "a" and str(a.get("href")).startswith("#")} <= {
+        f"#{i}" for i in ids
+    }
     write_figures(tmp_path / "figures", reduced)
-    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["density.test.svg"]
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert {name for name in names if name.endswith("svg")} == {"density.test.svg", "improvement.svg", "coverage.svg"}
 
 
-def test_a_single_target_gene_is_drawn_as_a_mark(run: Run, tmp_path: Path) -> None:
-    only = run.genes.head(1)
-    errors = figures.counted_errors(only, "test", "training")
-    figure = figures.density_figure(errors, figures.lines_of(run.models, "ridge"))
-    assert {trace.mode for trace in figure.data} == {"markers"}
-    single = replace(run, genes=only)
-    write_figures(tmp_path / "figures", single)
-    rows = json.loads(Page(rendered(single, tmp_path)).scripts["genes-data"])["rows"]
-    assert [row[:2] for row in rows] == [["NA", "NA"]]
+def test_a_run_of_the_baseline_alone_has_a_page(run: Run, tmp_path: Path) -> None:
+    reduced = without_parts(run)
+    only = {"ridge": reduced.models["ridge"]}
+
+    def own(table: pd.DataFrame) -> pd.DataFrame:
+        return table[table["model"] == "ridge"]
+
+    columns = [column for column in reduced.genes if "." not in column or "ridge" in column]
+    alone = replace(
+        reduced, models=only, genes=reduced.genes[columns], summary=own(reduced.summary), classes=own(reduced.classes),
+        intervals=own(reduced.intervals), trust={"ridge": reduced.trust["ridge"]},
+    )  # fmt: skip
+    page = Page(rendered(alone, tmp_path))
+    ids = {attributes.get("id") for _, attributes in page.tags}
+    assert not {"scatter", "learning", "importance"} & ids
+    assert "card" in ids
+    write_figures(tmp_path / "figures", alone)
 
 
-def test_a_density_integrates_to_one() -> None:
-    grid = np.linspace(0, 2, 2001)
-    curve = figures.density(np.random.default_rng(1).gamma(9, 0.06, 500), grid)
-    assert curve is not None
-    assert np.trapezoid(curve, grid) == pytest.approx(1, abs=1e-3)
+def test_a_single_target_gene_has_a_page(run: Run, tmp_path: Path) -> None:
+    observed = [
+        replace(view, truth=view.truth[:1], predicted={name: some[:1] for name, some in view.predicted.items()})
+        for view in run.observed
+    ]
+    single = replace(run, genes=run.genes.head(1), levels=run.levels.head(1), observed=observed)
+    lines = lines_of(run.models, "ridge")
+    for name, figure in (
+        ("density", density_figure(single.genes, "test", ["training"], lines)),
+        ("scatter", scatter_figure(single.genes, "test", ["training"], "deep", ["ridge"])),
+    ):
+        figure.savefig(tmp_path / f"{name}.svg")
+    page = Page(rendered(single, tmp_path))
+    assert text(page.scripts["block-names"]).split("\t")[:2] == ["NA", "NA"]
+    figures = json.loads(text(page.scripts["block-figures"]))
+    assert {trace["mode"] for trace in figures["density-test-training"]["data"]} == {"markers"}
 
 
-def test_the_scatter_counts_the_genes_on_each_side(run: Run) -> None:
-    errors = figures.counted_errors(run.genes, "test", "training")
-    better = int((errors["deep"] < errors["ridge"]).sum())
-    names = [trace.name for trace in figures.scatter_figure(errors, "deep", "ridge").data]
-    assert names[:2] == [f"deep better ({better})", f"not better ({118 - better})"]
+def test_a_simulated_run_says_so_before_all_else(run: Run, tmp_path: Path) -> None:
+    page = Page(rendered(replace(run, note="Simulated <run>"), tmp_path))
+    assert page.text.index("Simulated <run>") < page.text.index(run.verdict["sentence"].iloc[0].split(". ")[0])
 
 
-def test_colours_differ_and_linear_models_are_dashed(run: Run) -> None:
-    lines = figures.lines_of(run.models, "ridge")
-    assert lines["ridge"].colour == figures.BASELINE_GREY
-    assert len({line.colour for line in lines.values()}) == len(lines)
-    assert [name for name, line in lines.items() if line.dashed] == ["ols", "ridge"]
-
-
-def test_static_figures_are_small_repeatable_and_one_a_cohort(large_run: Run, tmp_path: Path) -> None:
-    write_figures(tmp_path / "once", large_run)
-    write_figures(tmp_path / "twice", large_run)
-    cohorts = ("test", "kidney", "geuvadis")
-    expected = [f"{kind}.{cohort}.svg" for kind in ("density", "scatter") for cohort in cohorts]
-    found = {path.name: path.read_bytes() for path in (tmp_path / "once").iterdir()}
-    assert sorted(found) == sorted([*expected, "learning_curves.svg"])
-    assert max(map(len, found.values())) < 300_000
-    assert found == {path.name: path.read_bytes() for path in (tmp_path / "twice").iterdir()}
-
-
-def test_every_piece_of_a_model_has_its_learning_curves_in_one_colour(run: Run, page: Page) -> None:
-    assert run.histories["dgex"]["piece"].unique().tolist() == ["1.1", "1.2", "1.10"]
-    traces = figures.learning_figure(run.histories["dgex"], None).data
-    assert [len(trace.x) for trace in traces] == [12, 12, 10] * 2
-    assert [trace.showlegend for trace in traces] == [True, False, False] * 2
-    assert [len({trace.line.color for trace in half}) for half in (traces[:3], traces[3:])] == [1, 1]
-    assert len({trace.line.color for trace in traces}) == 2
-    drawn = page_figures(run)
-    assert [len(drawn[f"learning-{network}"]["data"]) for network in ("dgex", "deep")] == [6, 2]
-    assert "shapes" not in drawn["learning-dgex"]["layout"]
-    assert len(drawn["learning-deep"]["layout"]["shapes"]) == 1
+def test_pieces_of_a_model_are_told_in_captions_and_costs(page: Page) -> None:
     captions = {attributes.get("id"): str(attributes.get("aria-label")) for _, attributes in page.tags}
-    assert captions["learning-dgex"].endswith("in z-scores; a pair of curves for each of its 3 networks")
+    assert captions["learning-dgex"].endswith("in z-scores; a pair of curves for each of its 3 networks.")
     assert "networks" not in captions["learning-deep"]
     assert "12 at most, 3 networks; no better for 3 epochs" in page.text
 
 
-def test_settings_are_shown_as_a_config_writes_them() -> None:
-    assert [_setting(value) for value in (None, True, [8, 16], 0.25, "dgex")] == [
-        "null",
-        "true",
-        "8, 16",
-        "0.25",
-        "dgex",
+def test_the_verdicts_figure_shows_the_improvements_of_the_summary(page: Page, run: Run) -> None:
+    rows = [[cell.strip() for cell in cells] for _, cells in page.rows]
+    own = run.summary[run.summary["model"] == "deep"]
+    shown = [row for row in rows if row[-4:-2] == ["", "deep"] or row[-3:-2] == ["deep"]]
+    figures = [row[-2] for row in shown if row[-1] in ("better", "worse", "undecided")]
+    expected = [
+        f"{row.improvement_percent:+.1f} % [{row.improvement_low:+.1f}, {row.improvement_high:+.1f}]".replace(
+            "-", "\N{MINUS SIGN}"
+        )
+        for row in own.itertuples()
     ]
+    assert figures == expected
 
 
-def test_the_page_of_five_models_and_5300_targets_stays_below_9_mb(large_run: Run, tmp_path: Path) -> None:
-    assert len(rendered(large_run, tmp_path).encode()) < 9_000_000
+def test_trust_is_told_by_class_and_as_far_as_it_was_confirmed(page: Page, run: Run) -> None:
+    counts = run.trust["deep"]["trust"].value_counts()
+    worth = run.classes[(run.classes["model"] == "deep") & (run.classes["trust"] == "usable")]
+    numbers = [f"{counts[name]} {100 * counts[name] / 120:.1f} %" for name in ("usable", "caution", "do not use")]
+    confirmed = [f"{value:.1f} %" for value in worth["confirmed_percent"]]
+    rows = [[" ".join(cell.split()) for cell in cells] for _, cells in page.rows]
+    assert ["deep", "", *numbers, *confirmed] in rows
+
+
+def test_coverage_in_numbers_is_that_of_intervals_tsv(page: Page, run: Run) -> None:
+    shown = {str(a["data-interval"]): cells for a, cells in page.rows if "data-interval" in a}
+    for model, cells in shown.items():
+        table = run.intervals[run.intervals["model"] == model]
+        expected = [
+            text for row in table.itertuples() for text in (f"{row.coverage_percent:.1f} %", f"{row.half_width:.3f}")
+        ]
+        assert cells[1:] == expected
+
+
+def test_downloads_are_the_runs_tables_to_the_byte(page: Page, run: Run) -> None:
+    offered = [str(a["data-download"]) for t, a in page.tags if "data-download" in a]
+    assert offered == [table.name for table in downloads(run)]
+    assert {"summary.tsv", "trust.tsv", "landmarks.deep.tsv", "samples.kidney.tsv"} <= set(offered)
+    for name, table in (("summary.tsv", run.summary), ("intervals.tsv", run.intervals)):
+        assert text(page.scripts[f"block-table-{name}"]) == table.to_csv(sep="\t", index=False, float_format="%.6g")
+
+
+def test_the_methods_stand_in_the_page_and_ready_to_be_copied(page: Page, run: Run) -> None:
+    told = methods(run)
+    assert all(paragraph in page.text for _, paragraphs in told for paragraph in paragraphs)
+    (copied,) = [a["data-text"] for t, a in page.tags if t == "script" and a.get("id") == "methods-text"]
+    assert copied == as_text(told)
+
+
+def test_settings_are_shown_as_a_config_writes_them() -> None:
+    values = (None, True, [8, 16], 0.25, "dgex", {"random": 1, "seed": 2})
+    assert [setting(value) for value in values] == ["null", "true", "8, 16", "0.25", "dgex", "random: 1, seed: 2"]
+
+
+def test_the_page_of_five_models_and_5300_targets_stays_below_7_mb(large_run: Run, tmp_path: Path) -> None:
+    assert len(rendered(large_run, tmp_path).encode()) < 7_000_000
 
 
 def columns(**changed: Any) -> pd.DataFrame:
@@ -302,8 +352,8 @@ def columns(**changed: Any) -> pd.DataFrame:
 
 
 def test_long_lists_of_numbers_are_shown_by_their_ends_and_names_in_full() -> None:
-    assert _setting([0.001, *range(1, 8)]) == "8 values from 0.001 to 7"
-    assert _setting(list("abcdefg")) == "a, b, c, d, e, f, g"
+    assert setting([0.001, *range(1, 8)]) == "8 values from 0.001 to 7"
+    assert setting(list("abcdefg")) == "a, b, c, d, e, f, g"
 
 
 def test_scale_decisions_and_missing_values_count_the_samples_kept() -> None:

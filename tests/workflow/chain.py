@@ -62,11 +62,11 @@ class Chain:
         return _each("compare", cohorts or self.evaluated) | self.summarise() | self.judge()
 
     def outliers(self, *cohorts: str) -> Jobs:
-        return _each("outliers", cohorts or self.evaluated)
+        return _each("outliers", cohorts or self.evaluated) | self.report()
 
     def importance(self, *models: str) -> Jobs:
-        models = models or self.weighed
-        return _each("importance", tuple(model for model in models if model in self.weighed))
+        weighed = tuple(model for model in models or self.weighed if model in self.weighed)
+        return _each("importance", weighed) | self.report() if weighed else Jobs()
 
     def infer(self, *models: str) -> Jobs:
         """Return what runs when new profiles are scored, by default with any model."""

@@ -97,11 +97,11 @@ EVALUATION = [
     Change("the resamples' seed", setting("evaluation", "seed", to=2), CHAIN.compare() | CHAIN.importance()),
     Change("the intervals' coverage", setting("evaluation", "coverage", to=0.8), CHAIN.calibrate()),
     Change("a bar of trust", setting("evaluation", "trust", "r2", to=0.5), CHAIN.calibrate()),
-    Change("no landmarks weighed", setting("evaluation", "importance", "models", to=[]), NOTHING),
+    Change("no landmarks weighed", setting("evaluation", "importance", "models", to=[]), CHAIN.report()),
     Change(
         "another model's landmarks weighed",
         setting("evaluation", "importance", "models", to=["ridge", "deep", "knn"]),
-        Jobs({"importance knn"}),
+        Jobs({"importance knn"}) | CHAIN.report(),
     ),
     Change(
         "a fraction more",

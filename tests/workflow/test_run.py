@@ -72,7 +72,7 @@ RESULTS = {
     *(
         f"evaluation/importance/{model}.{kind}"
         for model in CHAIN.weighed
-        for kind in ("landmarks.tsv", "targets.tsv.gz", "ablation.tsv")
+        for kind in ("landmarks.tsv", "targets.tsv.gz", "ablation.tsv", "heatmap.tsv.gz")
     ),
     *(f"evaluation/{name}.tsv" for name in ("verdict", "intervals", "trust", "learning_curve", "generalisation")),
     *files_of_variation("fraction-0.5", ("ridge", "deep"), ("ridge", "deep")),
@@ -85,8 +85,15 @@ RESULTS = {
     ),
     *(f"bundles/{model}.landex" for model in EVERY_MODEL),
     *(f"inferred/plate.gctx{ending}" for ending in ("", ".samples.tsv", ".genes.tsv", ".log")),
-    *(f"report/{file}" for file in ("summary.tsv", "genes.tsv", "report.html", "figures/learning_curves.svg")),
-    *(f"report/figures/{kind}.{cohort}.svg" for kind in ("density", "scatter") for cohort in CHAIN.evaluated),
+    *(f"report/{file}" for file in ("summary.tsv", "genes.tsv", "report.html")),
+    *(
+        f"report/figures/{name}.{ending}"
+        for name in (
+            *("improvement", "coverage", "learning_curves"),
+            *(f"{kind}.{cohort}" for kind in ("density", "scatter") for cohort in CHAIN.evaluated),
+        )
+        for ending in ("svg", "pdf", "png")
+    ),
 }
 
 

@@ -79,6 +79,10 @@ BARS = {key: config["evaluation"]["trust"][key] for key in ("r_gene", "r2", "wid
 # Without a network besides the baseline there is nothing to set against it.
 SCATTERED = EVALUATED if set(NETWORKS) - {BASELINE} else []
 
+# What the template of the page is put together from.
+TEMPLATES = Path(workflow.basedir, "workflow", "report", "page")
+PARTS_OF_PAGE = [f"workflow/report/page/{name}" for name in sorted(path.name for path in TEMPLATES.iterdir())]
+
 file_fingerprint = FileFingerprints(Path(".snakemake", "landex-fingerprints.json"))
 
 
@@ -242,31 +246,43 @@ def split_of(variation):
 
 
 def tables_of_evaluation():
-    """Return tables of the evaluation that a run has to leave: the verdict, and those that no other rule asks for."""
+    """Return tables of the evaluation that are for users themselves: one that is lost is made again."""
     weighed = expand("results/evaluation/importance/{model}.landmarks.tsv", model=WEIGHED)
     outliers = expand("results/evaluation/outliers/{cohort}.tsv", cohort=EVALUATED)
     return ["results/evaluation/verdict.tsv", *outliers, *weighed]
 
 
-def figure(kind, cohort):
-    """Return the SVG file of one kind and cohort, marked for Snakemake's report."""
+def in_one_order(settings):
+    """Return settings sorted by key, those of entries too: params are compared as they are printed."""
+    if not isinstance(settings, dict):
+        return settings
+    named = all(isinstance(entry, dict) for entry in settings.values())
+    keys = list(settings) if named else sorted(settings)
+    return {key: in_one_order(settings[key]) for key in keys}
+
+
+def figure(kind, cohort=None, category="Errors of the genes"):
+    """Return the SVG file of one kind, of a cohort or the whole run, marked for Snakemake's report."""
+    name = f"{kind}.{cohort}" if cohort else kind
     return report(
-        f"results/report/figures/{kind}.{cohort}.svg",
+        f"results/report/figures/{name}.svg",
         caption=f"../report/{kind}.rst",
-        category="Errors of the genes",
-        labels={"cohort": cohort, "figure": kind},
+        category=category,
+        labels={"cohort": cohort or "all", "figure": kind.replace("_", " ")},
     )
 
 
-def learning_curves():
-    """Return the figure of learning curves, marked for Snakemake's report, if there are networks to draw."""
-    marked = report(
-        "results/report/figures/learning_curves.svg",
-        caption="../report/learning_curves.rst",
-        category="Learning",
-        labels={"cohort": "compendium", "figure": "learning curves"},
-    )
-    return [marked] if NETWORKS else []
+def figures_of_run():
+    """Return the SVG files of the figures of the whole run."""
+    categories = {"improvement": "Models", "coverage": "Models", "learning_curves": "Learning"}
+    return [figure(kind, category=category) for kind, category in categories.items() if kind in names_of_figures()]
+
+
+def names_of_figures():
+    """Return the names of all figures of the report."""
+    by_cohort = [("density", EVALUATED), ("scatter", SCATTERED)]
+    named = [f"{kind}.{cohort}" for kind, cohorts in by_cohort for cohort in cohorts]
+    return [*named, "improvement", "coverage", *(["learning_curves"] if NETWORKS else [])]
 
 
 wildcard_constraints:

@@ -228,6 +228,7 @@ rule importance:
         landmarks="results/evaluation/importance/{model}.landmarks.tsv",
         targets="results/evaluation/importance/{model}.targets.tsv.gz",
         ablation="results/evaluation/importance/{model}.ablation.tsv",
+        heatmap="results/evaluation/importance/{model}.heatmap.tsv.gz",
     log:
         "results/logs/importance/{model}.log",
     benchmark:

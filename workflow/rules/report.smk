@@ -1,4 +1,4 @@
-"""The report: two tables, the page, and static figures for Snakemake's own report."""
+"""The report: two tables, the page, and static figures for papers and for Snakemake's own report."""
 
 
 rule summarise:
@@ -42,20 +42,38 @@ rule report:
         summary="results/report/summary.tsv",
         genes="results/report/genes.tsv",
         verdict="results/evaluation/verdict.tsv",
+        classes="results/evaluation/trust.tsv",
+        intervals="results/evaluation/intervals.tsv",
+        generalisation="results/evaluation/generalisation.tsv",
+        learning_curve="results/evaluation/learning_curve.tsv",
+        trust=expand("results/evaluation/trust/{model}.tsv", model=MODELS),
+        outliers=expand("results/evaluation/outliers/{cohort}.tsv", cohort=EVALUATED),
+        importance=collect(
+            "results/evaluation/importance/{model}.{table}",
+            model=WEIGHED,
+            table=["landmarks.tsv", "targets.tsv.gz", "ablation.tsv", "heatmap.tsv.gz"],
+        ),
         metrics=expand("results/models/{model}/metrics.json", model=MODELS),
         histories=expand("results/models/{model}/history.tsv", model=NETWORKS),
         quality=expand("results/cohorts/{cohort}.qc.tsv", cohort=COHORTS),
         duplicates="results/compendium/duplicates.tsv",
         split="results/split/split.tsv",
         roles="results/split/genes.tsv",
+        references="results/normalised/references.h5",
+        # What the cards of genes and the figures of normalising show some samples of.
+        matrices=["results/compendium/compendium.h5ad", *expand("results/cohorts/{cohort}.h5ad", cohort=EXTERNAL)],
+        normalised=expand("results/normalised/{cohort}.h5ad", cohort=["compendium", *EXTERNAL]),
+        predictions=expand("results/predictions/{model}.{cohort}.h5", model=MODELS, cohort=EVALUATED),
+        ids="resources/genes/ids.tsv.gz",
         template="workflow/report/page.html.j2",
-        style="workflow/report/page.css",
-        behaviour="workflow/report/page.js",
+        parts=PARTS_OF_PAGE,
     output:
         page="results/report/report.html",
         density=[figure("density", cohort) for cohort in EVALUATED],
         scatter=[figure("scatter", cohort) for cohort in SCATTERED],
-        learning_curves=learning_curves(),
+        whole=figures_of_run(),
+        # The same figures as papers take them.
+        papers=[f"results/report/figures/{name}.{ending}" for name in names_of_figures() for ending in ("pdf", "png")],
     log:
         "results/logs/report/report.log",
     benchmark:
@@ -64,14 +82,22 @@ rule report:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=4000,
+        runtime=30,
     params:
         baseline=BASELINE,
-        external=list(EXTERNAL),
-        split_by=config["split"]["by"],
-        fractions=config["split"]["fractions"],
-        seed=config["split"]["seed"],
+        sources=in_one_order(SOURCES),
+        external=in_one_order(EXTERNAL),
+        collapse=COLLAPSE,
+        duplicates=in_one_order(DUPLICATES),
+        landmarks=config["genes"]["landmarks"],
+        targets=config["genes"]["targets"],
+        preprocessing=config["preprocessing"],
+        normalise=in_one_order(config["normalise"]),
+        split=in_one_order(config["split"]),
+        certainty=CERTAINTY,
+        coverage=config["evaluation"]["coverage"],
+        bars=BARS,
         code=code("report"),
     script:
         "../scripts/report.py"

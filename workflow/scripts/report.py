@@ -1,17 +1,24 @@
-"""Rule report: the page, and its figures as static SVG."""
+"""Rule report: the page, and its figures as static files."""
 
 from pathlib import Path
 
 from landex.job import job
 
 with job(snakemake.log[0], __file__):
-    from landex.page import read_run, write_figures, write_page
+    from landex.report.figures import write_figures
+    from landex.report.page import write_page
+    from landex.report.run import Settings, read_run
 
-    tables = ("summary", "genes", "verdict", "metrics", "histories", "quality", "duplicates", "split", "roles")
-    settings = ("baseline", "external", "split_by", "fractions", "seed")
-    run = read_run(
-        **{name: snakemake.input[name] for name in tables},
-        **{name: snakemake.params[name] for name in settings},
+    said = snakemake.params
+    materials = ("collapse", "duplicates", "landmarks", "targets", "preprocessing", "normalise")
+    settings = Settings(
+        baseline=said.baseline,
+        sources=said.sources,
+        external=said.external,
+        materials={name: said[name] for name in materials},
+        split=said.split,
+        evaluation={**said.certainty, "coverage": said.coverage, "trust": said.bars},
     )
+    run = read_run(dict(snakemake.input.items()), settings)
     write_figures(Path(snakemake.output.density[0]).parent, run)
     write_page(snakemake.output.page, run, snakemake.input.template)

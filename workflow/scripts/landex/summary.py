@@ -43,6 +43,8 @@ _TEXT = frozenset(
         "name",
     }
     | {"place", "outcome", "sentence", "trust", "reason", "guarantee", "scaled_by"}
+    | {"cohort", "kind", "platform", "scale", "source", "part", "role", "piece", "tested_on", "taken"}
+    | {"landmark", "landmark_symbol"}
 )
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from landex.evaluation.ablation import Ablation, could_be_left_out
 from landex.evaluation.bootstrap import Certainty
 from landex.evaluation.distance import read_correlation
+from landex.evaluation.heatmap import heatmap_table
 from landex.evaluation.importance import effects_of, landmark_table, target_table
 from landex.evaluation.targets import counted_targets
 from landex.evaluation.units import Units
@@ -48,9 +49,9 @@ def write_importance(
         How sure to be.
     paths
         Results by name: `landmarks`, see `landmark_table`, with could_be_left_out, 0 or 1; `targets`, see
-        `target_table`; `ablation`, a row a part (calibrate, test) and set of landmarks taken away and filled in from
-        the others: part, taken, landmarks (their number), mae, whole_mae (with all landmarks) and increase_percent with
-        its interval, over all values.
+        `target_table`; `heatmap`, see `heatmap_table`; `ablation`, a row a part (calibrate, test) and set of landmarks
+        taken away and filled in from the others: part, taken, landmarks (their number), mae, whole_mae (with all
+        landmarks) and increase_percent with its interval, over all values.
     """
     correlation = read_correlation(references)
     parts = read_parts(split)
@@ -70,7 +71,12 @@ def write_importance(
     ablations = pd.DataFrame(rows)
     left_out = could_be_left_out(ablations[ablations["part"] == "calibrate"])
     table["could_be_left_out"] = (table["dispensable"] <= left_out).astype(int)
-    tables = {"landmarks": table, "targets": target_table(effects, features, targets), "ablation": ablations}
+    tables = {
+        "landmarks": table,
+        "targets": target_table(effects, features, targets),
+        "ablation": ablations,
+        "heatmap": heatmap_table(effects, features, targets, counted),
+    }
     for name, path in paths.items():
         with atomic(path) as temporary:
             compression = {"method": "gzip", "mtime": 0} if str(path).endswith(".gz") else None

@@ -1,0 +1,1 @@
+"""Report of a run: the page, its figures and its words."""
