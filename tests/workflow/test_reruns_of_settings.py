@@ -208,6 +208,13 @@ COHORTS = [
     Change("a mirror elsewhere", move_mirror, NOTHING),
     Change("the mirror's retries", setting("geo", "retries", to=9), NOTHING),
     Change("the mirror's timeout", setting("geo", "timeout", to=99), NOTHING),
+    Change("no network", setting("geo", "offline", to=True), NOTHING),
+    Change("the largest download", setting("geo", "largest_mb", to=10), NOTHING),
+    # The only series is an external cohort, which is never left out.
+    Change("going on without", setting("geo", "on_error", to="skip"), NOTHING),
+    Change("the share of missing values", setting("quality", "missing", to=0.5), CHAIN.cohorts()),
+    Change("the bar of outliers", setting("quality", "outlier", to=0.5), after("cohort_series")),
+    Change("probes of several genes", setting("compendium", "ambiguous_probes", to="first"), after("cohort_series")),
 ]
 
 SPELLING = [

@@ -101,7 +101,8 @@ def test_a_run_leaves_the_promised_files_and_no_others(finished: Finished) -> No
     files = files_below(finished.project.root / "results")
     beside = re.compile(r"(variations/[^/]+/)?(logs|benchmarks)/")
     assert {file for file in files if not beside.match(file)} == RESULTS
-    assert set(files_below(finished.project.root / "resources" / "downloads")) == {"GSE781_family.soft.gz"}
+    downloads = set(files_below(finished.project.root / "resources" / "downloads"))
+    assert downloads == {"GSE781_family.soft.gz", "GSE781_family.soft.gz.json"}
 
 
 def test_every_job_has_a_log_and_a_benchmark_of_its_own(finished: Finished, tmp_path: Path) -> None:
@@ -233,4 +234,4 @@ def test_after_a_change_the_next_run_makes_up_for_it(finished: Finished, tmp_pat
 
 
 def test_fetch_only_downloads(new: Project) -> None:
-    assert new.planned("fetch") == {"retrieve GSE781"}
+    assert new.planned("fetch") == {"retrieve GSE781_family.soft.gz"}

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
-from soft_text import GENES, PROBES, Sample, family, platform, probe, series, values, written
+from soft_text import GENES, PROBES, Sample, family, platform, probe, received, series, values, written
 
 from landex.errors import UserError
 from landex.genes import GeneTables
+from landex.geo.series import SeriesSource, write_series_cohort
 from landex.h5ad import open_matrix
-from landex.series import SeriesSource, write_series_cohort
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,10 @@ def cohort_of(folder: Path, soft: Path, resources: Path, source: SeriesSource | 
     paths = folder / "cohort.h5ad", folder / "cohort.qc.tsv"
     genes = resources / "genes"
     tables = GeneTables(genes / "ids.tsv.gz", genes / "landmarks.tsv", genes / "targets.tsv")
-    write_series_cohort(source, soft, tables, *paths)
+    copied = folder / soft.name
+    if not copied.exists():
+        copied.symlink_to(soft)
+    write_series_cohort(source, received(copied), tables, *paths)
     with open_matrix(paths[0]) as matrix:
         return Written(matrix.obs, matrix.var, matrix.read(), pd.read_csv(paths[1], sep="\t", keep_default_na=False))
 
@@ -256,4 +259,4 @@ def test_a_family_file_that_cannot_be_right_is_refused(
     with pytest.raises(UserError, match=message) as error:
         cohort_of(tmp_path, written(tmp_path / "f.soft.gz", text), resources)
     assert "\n" not in str(error.value)
-    assert [path.name for path in tmp_path.iterdir()] == ["f.soft.gz"]
+    assert {path.name for path in tmp_path.iterdir()} == {"f.soft.gz", "f.soft.gz.json"}
