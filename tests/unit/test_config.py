@@ -72,8 +72,8 @@ BAD = {
     "modles: {}": "modles: unknown key; did you mean models?",
     "split: {fraction: [1]}": "split.fraction: unknown key; did you mean fractions?",
     "zzz: 1": (
-        "zzz: unknown key; known are compendium, external, geo, quality, genes, preprocessing, normalise, split, models, "
-        "train, evaluation, report"
+        "zzz: unknown key; known are compendium, external, geo, quality, genes, preprocessing, normalise, split, "
+        "models, train, evaluation, report"
     ),
     "models: {deep: {lerning_rate: 0.1}}": "models.deep.lerning_rate: unknown key; did you mean learning_rate?",
     "external: {kidney: {platfrom: GPL96}}": "external.kidney.platfrom: unknown key; did you mean platform?",

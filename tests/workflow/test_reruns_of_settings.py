@@ -168,6 +168,8 @@ GENES_AND_SAMPLES = [
         CHAIN.cohort_matrix("gdsc"),
     ),
     Change("D-GEX's landmarks", setting("genes", "landmarks", to="dgex"), after("roles")),
+    Change("which genes are joined", setting("compendium", "join", to="outer"), after("compendium")),
+    Change("how many samples may lack a gene", setting("compendium", "missing_genes", to=0.5), after("compendium")),
     Change("the distance of duplicates", setting("compendium", "duplicates", "distance", to=0.1), after("compendium")),
 ]
 

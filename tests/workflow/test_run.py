@@ -40,6 +40,7 @@ RESULTS = {
     "compendium/compendium.h5ad",
     "compendium/duplicates.tsv",
     "compendium/lost_genes.tsv",
+    "compendium/provenance.tsv",
     "split/genes.tsv",
     "split/split.tsv",
     "normalised/references.h5",

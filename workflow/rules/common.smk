@@ -13,6 +13,7 @@ SCHEMA = Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml")
 sys.path.insert(0, str(SCRIPTS))
 
 from landex.config import meaning_problems, schema_problems, with_preprocessing, without_dropped
+from landex.errors import UserError
 from landex.fingerprint import FileFingerprints, code_fingerprint
 from landex.geo.layout import NAMES, annotation_name, family_name, file_of_source, kept_in
 from landex.geo.receipts import next_attempt
@@ -20,6 +21,7 @@ from landex.grids import expanded
 from landex.inputs import input_problems
 from landex.kinds import BLEND, KINDS, NETWORK, module_of
 from landex.model_entries import WHOLE, model_settings, piece_part, piece_settings, pieces, training_memory_mb
+from landex.source_lists import expanded_sources
 from landex.variations import resplit, thinned
 from landex.vocabulary import PARTS
 
@@ -36,6 +38,10 @@ stop_at(schema_problems(config, yaml.safe_load(SCHEMA.read_text(encoding="utf-8"
 config = without_dropped(config)
 validate(config, str(SCHEMA))
 config = with_preprocessing(config)
+try:
+    config = expanded_sources(config)
+except UserError as error:
+    stop_at([error])
 stop_at(meaning_problems(config))
 stop_at(input_problems(config))
 
