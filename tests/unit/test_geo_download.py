@@ -551,6 +551,5 @@ def test_what_is_left_out_for_the_networks_sake_is_due_again_and_what_is_not_the
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"other": 1}'])
 def test_a_receipt_that_cannot_be_read_is_none(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "x.json"
-    path.write_text(text)
-    assert next_attempt(path) == 0
+    (tmp_path / ".x.json").write_text(text)
+    assert next_attempt(tmp_path / "x.json") == 0

@@ -1,6 +1,7 @@
 """Every format of GEO: the same values from each, and what becomes of real files, odd ones among them."""
 
 import gzip
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from geo_files import HERE, SHARED, annotation_of_family, matrix_of_family
-from soft_text import received
+from soft_text import GENES, PROBES, Sample, family, lines, probe, received, series, values, written
 
 from landex.errors import UserError
 from landex.genes import GeneNames, GeneTables
 from landex.geo.layout import series_path
+from landex.geo.receipts import Receipt
 from landex.geo.series import SeriesFiles, SeriesSource, write_series_cohort
 from landex.h5ad import open_matrix
 
@@ -210,3 +212,206 @@ def test_a_real_file_has_its_outcome(tmp_path: Path, tables: GeneTables, outcome
         assert found.shape[0] == outcome.kept == fates["kept"].sum()
         assert np.isfinite(found.read()).all()
     assert set(fates.loc[fates["kept"] == 0, "reason"]) == set(outcome.reasons)
+
+
+def laid(path: Path, lines: list[str]) -> Path:
+    path.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode()))
+    return path
+
+
+@pytest.fixture
+def sequenced(tmp_path: Path) -> Path:
+    """Return the family file of a series of sequencing: no tables, titles, a supplementary file, a mouse."""
+    attributes = {"type": "SRA"}
+    samples = [
+        Sample(f"GSM{number}", [], "GPL24676", announced=0, attributes={**attributes, "title": f"patient {number}"})
+        for number in range(1, 5)
+    ]
+    samples[3].attributes = {**samples[3].attributes, "organism_ch1": "Mus musculus"}
+    files = ["GSE1_counts.csv.gz", "GSE1_RAW.tar"]
+    head = series([sample.name for sample in samples], platforms=["GPL24676"])
+    head += lines([f"!Series_supplementary_file = ftp://ftp.ncbi.nlm.nih.gov/geo/series/x/{file}" for file in files])
+    table = lines(["^PLATFORM = GPL24676", "!Platform_data_row_count = 0"])
+    text = head + table + "".join(sample.text() for sample in samples)
+    return written(tmp_path / "GSE1_family.soft.gz", text)
+
+
+COUNTED = ["7157", "672", "16", *(str(number) for number in range(900, 1100))]
+
+
+def counts_of(sample: int) -> list[int]:
+    return [(place * 37 + sample * 11) % 500 for place in range(len(COUNTED))]
+
+
+def test_sequencing_without_tables_is_refused_with_a_pointer(
+    tmp_path: Path, tables: GeneTables, sequenced: Path
+) -> None:
+    with pytest.raises(UserError, match=r"sequencing, whose values are in other files \(file: counts for NCBI's or "):
+        write(tmp_path / "x", sequenced, SeriesSource("x", "GSE1", "GPL24676"), tables)
+    with pytest.raises(UserError, match=r"file: GSE1_counts\.csv\.gz\)"):
+        write(tmp_path / "y", sequenced, SeriesSource("x", "GSE1", "GPL24676"), tables)
+
+
+def check_counts(paths: tuple[Path, Path], samples: list[str]) -> None:
+    """Check values against counts per million worked out by hand."""
+    with open_matrix(paths[0]) as matrix:
+        assert matrix.obs.index.tolist() == samples
+        assert matrix.obs["title"].tolist() == [f"patient {name[3:]}" for name in samples]
+        for row, name in enumerate(samples):
+            counts = counts_of(int(name[3:]))
+            expected = np.log2(1 + counts[1] / sum(counts) * 1e6)
+            assert matrix.read()[row, matrix.var.index.get_loc("672")] == pytest.approx(expected, rel=1e-6)
+        assert matrix.var.loc["7157", "symbol"] == "TP53"
+
+
+def test_ncbis_counts_are_read_by_accession(tmp_path: Path, tables: GeneTables, sequenced: Path) -> None:
+    rows = ["\t".join(["GeneID", "GSM3", "GSM1", "GSM4"])]
+    for place, gene in enumerate(COUNTED):
+        rows.append("\t".join([gene, *(str(counts_of(sample)[place]) for sample in (3, 1, 4))]))
+    table = laid(tmp_path / "GSE1_raw_counts_GRCh38.p13_NCBI.tsv.gz", rows)
+    source = SeriesSource("x", "GSE1", "GPL24676", file="counts")
+    paths = write(tmp_path / "x", table, source, tables, family=sequenced)
+    check_counts(paths, ["GSM1", "GSM3"])
+    assert fates_of(paths[1]).set_index("sample")[["kept", "scale", "reason"]].values.tolist() == [
+        [1, "counts", ""],
+        [0, "", f"it has no column in {table.name}"],
+        [1, "counts", ""],
+        [0, "", "its organism is Mus musculus, not Homo sapiens"],
+    ]
+
+
+def test_supplementary_counts_are_read_by_title(tmp_path: Path, tables: GeneTables, sequenced: Path) -> None:
+    ensembl = {"7157": "ENSG00000141510.18", "672": "ENSG00000012048.23", "16": "ENSG00000090861"}
+    rows = [",".join(["gene", *(f"patient {sample}" for sample in (1, 2, 3))])]
+    for place, gene in enumerate(COUNTED):
+        name = ensembl.get(gene, f"ENSG{900000 + place:011d}")
+        rows.append(",".join([name, *(str(counts_of(sample)[place]) for sample in (1, 2, 3))]))
+    table = laid(tmp_path / "GSE1_counts.csv.gz", rows)
+    source = SeriesSource("x", "GSE1", "GPL24676", "counts", file=table.name)
+    check_counts(write(tmp_path / "x", table, source, tables, family=sequenced), ["GSM1", "GSM2", "GSM3"])
+
+
+@pytest.mark.parametrize(
+    ("header", "cell", "message"),
+    [
+        ("gene,a,b", "5", r"its columns \(a, b\) are neither accessions nor titles of the samples \(patient 1, "),
+        ("gene,patient 1,GSM1", "5", "none of its 4 samples can be used .all its values are the same"),
+        ("gene,patient 1,patient 2", "-5", "none of its 4 samples can be used .*negative values"),
+        ("gene,patient 1,patient 2", "five", "'five' is no number"),
+    ],
+)
+def test_a_table_of_counts_that_cannot_be_right_is_refused(
+    tmp_path: Path, tables: GeneTables, sequenced: Path, header: str, cell: str, message: str
+) -> None:
+    table = laid(tmp_path / "GSE1_counts.csv.gz", [header, *(f"{gene},{cell},{cell}" for gene in COUNTED)])
+    source = SeriesSource("x", "GSE1", "GPL24676", "counts", file=table.name)
+    with pytest.raises(UserError, match=message) as error:
+        write(tmp_path / "x", table, source, tables, family=sequenced)
+    assert "\n" not in str(error.value)
+
+
+MATRIX_FAULTS = {
+    "cut": (lambda text: text[: len(text) // 2], "its table is cut short"),
+    "no table": (lambda text: text.replace("!series_matrix_table_begin", ""), "not a series matrix"),
+    "a cell less": (lambda text: text.replace("\t130", "", 1), "its table is no table of numbers"),
+    "an unpaired quote": (lambda text: text.replace('"p3_at"', '"p3_at', 1), "its table "),
+    "a word": (lambda text: text.replace("\t130", "\tmany", 1), "its table is no table of numbers .*many"),
+    "a sample not described": (
+        lambda text: text.replace('"ID_REF"\t"GSM1"', '"ID_REF"\t"GSM7"'),
+        "the 2 columns of its table are not the 2 samples that it describes",
+    ),
+    "a sample more in the list": (lambda text: text.replace('"GSM1 GSM2 "', '"GSM1 GSM2 GSM3 "'), "GSM3"),
+    "another series": (lambda text: text.replace('"GSE1"', '"GSE2"'), "holds the series GSE2, not GSE1"),
+    "rows less than announced": (
+        lambda text: "\n".join(line for line in text.split("\n") if not line.startswith('"p7_at"')),
+        "none of its 2 samples can be used .its table has 179 rows, not the 180 it announces",
+    ),
+}
+
+
+@pytest.mark.parametrize(("spoil", "message"), MATRIX_FAULTS.values(), ids=MATRIX_FAULTS.keys())
+def test_a_series_matrix_that_lost_something_is_refused(
+    tmp_path: Path, tables: GeneTables, spoil: Callable[[str], str], message: str
+) -> None:
+    samples = [Sample("GSM1", values(100)), Sample("GSM2", values(300))]
+    for sample in samples:
+        sample.attributes = {"geo_accession": sample.name}
+    soft = written(tmp_path / "f.gz", family(samples))
+    matrix = matrix_of_family(soft, "GPL96", tmp_path / "GSE1-GPL96_series_matrix.txt.gz")
+    annotation = annotation_of_family(soft, "GPL96", tmp_path / "GPL96.annot.gz")
+    source = SeriesSource("x", "GSE1", "GPL96", file="matrix")
+    write(tmp_path / "whole", matrix, source, tables, annotation=annotation)
+    matrix.write_bytes(gzip.compress(spoil(gzip.decompress(matrix.read_bytes()).decode()).encode()))
+    with pytest.raises(UserError, match=message) as error:
+        write(tmp_path / "x", matrix, source, tables, annotation=annotation)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "x" / "cohort.h5ad").exists()
+
+
+def test_a_series_matrix_without_its_probes_genes_says_what_to_do(tmp_path: Path, tables: GeneTables) -> None:
+    sample = Sample("GSM1", values(100), attributes={"geo_accession": "GSM1"})
+    matrix = matrix_of_family(written(tmp_path / "f.gz", family([sample])), "GPL96", tmp_path / "m.txt.gz")
+    with pytest.raises(UserError, match="its file says nothing of the probes of GPL96; name a table"):
+        write(tmp_path / "x", matrix, SeriesSource("x", "GSE1", "GPL96", file="matrix"), tables)
+
+
+def dataset_text(rows: list[str], features: int | None = None, samples: int = 2) -> list[str]:
+    return [
+        "^DATABASE = Geo", "^DATASET = GDS1", "!dataset_platform = GPL96", "!dataset_sample_organism = Homo sapiens",
+        "!dataset_channel_count = 1", f"!dataset_feature_count = {len(rows) if features is None else features}",
+        f"!dataset_sample_count = {samples}", "^SUBSET = GDS1_1", "!subset_type = tissue", "^DATASET = GDS1",
+        "#GSM1 = Value for GSM1: one; src: kidney", "!dataset_table_begin", "ID_REF\tIDENTIFIER\tGSM1\tGSM2", *rows,
+        "!dataset_table_end",
+    ]  # fmt: skip
+
+
+DATASET = [f"{probe(place)}\t{GENES[place % 6][1]}\t{100 + place}\t{300 + place}" for place in range(PROBES)]
+
+
+def test_a_data_set_is_named_by_its_own_symbols(tmp_path: Path, tables: GeneTables) -> None:
+    rows = [*DATASET, "AFFX-1_at\t--Control\t5\tnull"]
+    file = laid(tmp_path / "GDS1.soft.gz", dataset_text(rows))
+    paths = write(tmp_path / "x", file, SeriesSource("x", "GDS1", "GPL96"), tables)
+    with open_matrix(paths[0]) as matrix:
+        assert matrix.var.index.tolist() == [entrez for entrez, _ in GENES]
+        assert matrix.obs["title"].tolist() == ["one; src: kidney", ""]
+        expected = np.mean(np.log2([300 + place for place in range(0, PROBES, 6)]))
+        assert matrix.read()[1, 0] == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (dataset_text(DATASET, features=200), r"its table has 180 where it announces 200 \(feature_count\)"),
+        (dataset_text(DATASET, samples=3), r"its table has 2 where it announces 3 \(sample_count\)"),
+        (dataset_text(DATASET)[:-1], "its table is cut short"),
+        (dataset_text(DATASET)[:11], "not a data set, it has 0 tables"),
+        (
+            dataset_text([row.replace("\t10", "\tten").replace("\t30", "\tten") for row in DATASET]),
+            "none of its 2 samples can be used .its value 'ten0' is no number",
+        ),
+    ],
+)
+def test_a_data_set_that_lost_something_is_refused(
+    tmp_path: Path, tables: GeneTables, text: list[str], message: str
+) -> None:
+    file = laid(tmp_path / "GDS1.soft.gz", text)
+    with pytest.raises(UserError, match=message):
+        write(tmp_path / "x", file, SeriesSource("x", "GDS1", "GPL96"), tables)
+
+
+def test_a_series_that_was_left_out_is_a_cohort_without_samples(tmp_path: Path, tables: GeneTables) -> None:
+    receipt = tmp_path / "GSE1_family.soft.gz.json"
+    Receipt("GSE1_family.soft.gz", reason="GSE1_family.soft.gz: not to be had", again=True).write(receipt)
+    paths = tmp_path / "c.h5ad", tmp_path / "c.qc.tsv"
+    source = SeriesSource("x", "GSE1", "GPL96")
+    with pytest.raises(UserError, match="not to be had"):
+        write_series_cohort(source, SeriesFiles(receipt), tables, *paths)
+    assert not paths[0].exists()
+    write_series_cohort(source, SeriesFiles(receipt), tables, *paths, skip=True)
+    with open_matrix(paths[0]) as matrix:
+        assert matrix.shape == (0, 0)
+    fates = fates_of(paths[1])
+    assert fates[["sample", "series", "platform", "kept", "reason"]].values.tolist() == [
+        ["", "GSE1", "GPL96", 0, "GSE1_family.soft.gz: not to be had"]
+    ]

@@ -16,8 +16,9 @@ from soft_text import PROBES, Sample, family, lines, platform, received, series,
 from landex.errors import UserError
 from landex.genes import GeneNames, GeneTables
 from landex.geo.series import SeriesSource, write_series_cohort
-from landex.geo.soft import Entry, RejectedSample, read_entries, sample_values
+from landex.geo.soft import Entry, RejectedSample, _values_with_reasons, read_entries, sample_values
 from landex.geo.values import ValueTables
+from landex.h5ad import open_matrix
 
 TWO = [Sample("GSM1", values(100)), Sample("GSM2", values(300))]
 
@@ -242,3 +243,56 @@ def test_any_damage_to_a_file_is_a_cohort_or_one_line_for_the_user(
     place %= len(text)
     text[place : place + number] = replacement
     read_or_refuse(folder, gzip.compress(lines(text).encode()), quick_names)
+
+
+@pytest.fixture(scope="module")
+def whole() -> bytes:
+    return gzip.compress(family(TWO).encode(), mtime=0)
+
+
+@anything
+@given(place=st.integers(0, 10_000), bits=st.integers(1, 255), cut=st.one_of(st.none(), st.integers(0, 10_000)))
+def test_a_file_with_a_flipped_byte_or_a_lost_end_is_never_another_matrix(
+    folder: Path, quick_names: GeneTables, whole: bytes, place: int, bits: int, cut: int | None
+) -> None:
+    data = bytearray(whole)
+    if cut is None:
+        data[place % len(data)] ^= bits
+    else:
+        data = data[: cut % len(data)]
+    read_or_refuse(folder, whole, quick_names)
+    with open_matrix(folder / "any.h5ad") as matrix:
+        expected = matrix.read()
+    read_or_refuse(folder, bytes(data), quick_names)
+    if (folder / "any.h5ad").exists():
+        # Only what a gzip file's head says of its time, system and name may differ unseen.
+        with open_matrix(folder / "any.h5ad") as matrix:
+            np.testing.assert_array_equal(matrix.read(), expected)
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=64), min_size=1, max_size=30))
+def test_numbers_are_read_as_python_reads_them(numbers: list[float]) -> None:
+    rows = "".join(f"p{place}\t{number!r}\n" for place, number in enumerate(numbers))
+    found = ValueTables().read(f"ID_REF\tVALUE\n{rows}".encode())
+    assert found is not None
+    assert found[1].tolist() == numbers
+
+
+CELLS = st.one_of(
+    st.floats(width=64).map(repr),
+    st.sampled_from(["", "null", "NA", "1,5", "1_0", "0x10", "1e999", "- 3", "+3", ".5", "5.", "1d5", "inf", " 7 "]),
+    st.text(st.characters(codec="utf-8", exclude_characters="\t\n\r"), max_size=4),
+)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=12))
+def test_the_quick_reader_and_the_careful_one_agree(cells: list[tuple[str, str]]) -> None:
+    """What Arrow takes for a number, pandas does too, and the same; what it refuses is judged by pandas alone."""
+    sample = Sample("GSM1", [f"p{place}{name}\t{value}" for place, (name, value) in enumerate(cells)])
+    entry = entry_of(sample)
+    quick = ValueTables().read(entry.body or b"")
+    if quick is None:
+        return
+    probes, found = _values_with_reasons(entry, ValueTables())
+    assert probes.names == quick[0].names
+    np.testing.assert_allclose(found, quick[1], rtol=1e-15)

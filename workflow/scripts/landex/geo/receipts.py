@@ -36,9 +36,10 @@ class Receipt:
     attempt: int = 0
 
     def write(self, path: str | Path) -> None:
-        """Write it as JSON."""
-        with atomic(path) as temporary:
-            temporary.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        """Write it as JSON, and a hidden copy for `next_attempt`: Snakemake takes a job's output away as it begins."""
+        for place in (_remembered(path), Path(path)):
+            with atomic(place) as temporary:
+                temporary.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: str | Path) -> "Receipt":
@@ -50,6 +51,10 @@ class Receipt:
         return Path(path).parent / self.name
 
 
+def _remembered(path: str | Path) -> Path:
+    return Path(path).with_name(f".{Path(path).name}")
+
+
 def next_attempt(path: str | Path) -> int:
     """Return the attempt that is due: the receipt's own where it holds, the next one where it does not.
 
@@ -59,7 +64,7 @@ def next_attempt(path: str | Path) -> int:
         The receipt, which need not be there yet.
     """
     try:
-        receipt = Receipt.read(path)
+        receipt = Receipt.read(_remembered(path))
     except (OSError, ValueError, TypeError):
         return 0
     file = receipt.file(path)

@@ -74,6 +74,9 @@ class ValueTables:
         if len(found) != rows.count(b"\n") + (not rows.endswith(b"\n")) or found.num_columns != 2:
             return None
         values = found.column(1).to_numpy()
+        # Numbers too large for a float are no numbers to pandas.
+        if np.isinf(values).any():
+            return None
         return self._named(found.column(0)), values.astype(np.float64)
 
     def _named(self, array: pa.ChunkedArray) -> ProbeList:
