@@ -246,6 +246,9 @@ def test_a_sample_of_several_series_is_taken_once_whatever_its_values(tmp_path: 
         ["GSM2", "one", "GSM2", 1, "accession"],
         ["GSM2", "two", "GSM2", 0, "accession"],
     ]
+    if distance is not None:
+        ours, theirs = normal_scores(np.stack([one[1], two[1]]))
+        assert duplicates["distance"].tolist() == pytest.approx([np.sqrt(np.mean((ours - theirs) ** 2))] * 2, rel=1e-4)
     # Series that share a sample stay together in a split.
     assert obs["group"].tolist() == ["one"] * 5 + ["three"] * 2 + ["four"] * 2
 

@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from landex.duplicates import Pair, Scores, groups_of, near_pairs, normal_scores
+from landex.duplicates import Pair, Scores, groups_of, near_pairs, normal_scores, profile_distance
 from landex.h5ad import Block, open_matrix
 from landex.threads import mapped_in_threads
 
@@ -88,34 +88,43 @@ def find_copies(
     """
     obs = pd.concat([part.obs for part in parts])
     found = _Found(obs, len(obs))
-    found.take(_same_accession(obs.index, obs.index, within=True), "accession")
+    same = _same_accession(obs.index, obs.index, within=True)
     if distance is not None and len(genes) >= FEWEST_SHARED_GENES:
-        with _profiles(parts, genes, scratch, threads) as scores:
+        with profiles(parts, genes, scratch, threads) as scores:
+            found.take(_measured(same, scores, scores), "accession")
             found.take(list(near_pairs(scores, scores, distance)), "profile")
+    else:
+        found.take(same, "accession")
     found.settle()
     for other in external:
         shared = genes[genes.isin(other.var.index)]
-        pairs = _same_accession(obs.index, other.obs.index)
-        found.take_external(other, pairs, "accession")
+        same = _same_accession(obs.index, other.obs.index)
         if distance is not None and len(shared) >= FEWEST_SHARED_GENES:
-            with _profiles(parts, shared, scratch, threads) as ours, _profiles([other], shared, scratch, 1) as theirs:
+            with profiles(parts, shared, scratch, threads) as ours, profiles([other], shared, scratch, 1) as theirs:
+                found.take_external(other, _measured(same, ours, theirs), "accession")
                 found.take_external(other, list(near_pairs(ours, theirs, distance)), "profile")
+        else:
+            found.take_external(other, same, "accession")
     return found.copies()
 
 
 @contextmanager
-def _profiles(parts: Sequence[Part], genes: pd.Index, scratch: Path, threads: int) -> Iterator[Scores]:
-    """Yield the normal scores of all samples, on disk."""
+def profiles(parts: Sequence[Part], genes: pd.Index, scratch: Path, threads: int) -> Iterator[Scores]:
+    """Yield the normal scores of all samples, shape (samples, genes), mapped from a file in a folder."""
     samples = sum(len(part.obs) for part in parts)
     with TemporaryDirectory(dir=scratch, prefix=".partial.") as folder:
-        scores = np.memmap(Path(folder, "scores"), np.float32, "w+", shape=(max(1, samples), len(genes)))
-        done = 0
+        path = Path(folder, "scores")
         blocks = (block for part in parts for block in part.blocks(genes))
-        for block in mapped_in_threads(normal_scores, blocks, threads):
-            scores[done : done + len(block)] = block
-            done += len(block)
-        yield scores[:samples]
-        del scores
+        with path.open("wb") as out:
+            for block in mapped_in_threads(normal_scores, blocks, threads):
+                block.tofile(out)
+        # Mapped for reading only: the system may drop what it needs no more.
+        yield np.memmap(path, np.float32, "r", shape=(samples, len(genes)))
+
+
+def _measured(pairs: list[Pair], first: Scores, second: Scores) -> list[Pair]:
+    """Return pairs with the distance of their profiles."""
+    return [replace(pair, distance=profile_distance(first[pair.first], second[pair.second])) for pair in pairs]
 
 
 def _same_accession(first: pd.Index, second: pd.Index, within: bool = False) -> list[Pair]:

@@ -161,9 +161,14 @@ def _tiles(found: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
 
 def _measured(first: Scores, second: Scores, found: NDArray[np.intp], distance: float) -> Iterator[Pair]:
     for row, column in found.tolist():
-        exact = float(np.sqrt(np.mean((first[row].astype(np.float64) - second[column]) ** 2)))
+        exact = profile_distance(first[row], second[column])
         if exact <= distance:
             yield Pair(row, column, exact)
+
+
+def profile_distance(one: Scores, other: Scores) -> float:
+    """Return the root mean square difference of two samples' normal scores, each of shape (genes,)."""
+    return float(np.sqrt(np.mean((one.astype(np.float64) - other) ** 2)))
 
 
 def groups_of(pairs: list[Pair], samples: int) -> NDArray[np.intp]:
