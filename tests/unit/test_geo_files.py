@@ -358,7 +358,8 @@ def test_a_series_matrix_without_its_probes_genes_says_what_to_do(tmp_path: Path
 def dataset_text(rows: list[str], features: int | None = None, samples: int = 2) -> list[str]:
     return [
         "^DATABASE = Geo", "^DATASET = GDS1", "!dataset_platform = GPL96", "!dataset_sample_organism = Homo sapiens",
-        "!dataset_channel_count = 1", f"!dataset_feature_count = {len(rows) if features is None else features}",
+        "!dataset_channel_count = 1", "!dataset_reference_series = GSE9",
+        f"!dataset_feature_count = {len(rows) if features is None else features}",
         f"!dataset_sample_count = {samples}", "^SUBSET = GDS1_1", "!subset_type = tissue", "^DATASET = GDS1",
         "#GSM1 = Value for GSM1: one; src: kidney", "!dataset_table_begin", "ID_REF\tIDENTIFIER\tGSM1\tGSM2", *rows,
         "!dataset_table_end",
@@ -375,6 +376,7 @@ def test_a_data_set_is_named_by_its_own_symbols(tmp_path: Path, tables: GeneTabl
     with open_matrix(paths[0]) as matrix:
         assert matrix.var.index.tolist() == [entrez for entrez, _ in GENES]
         assert matrix.obs["title"].tolist() == ["one; src: kidney", ""]
+        assert matrix.obs["superseries"].tolist() == ["GSE9"] * 2
         expected = np.mean(np.log2([300 + place for place in range(0, PROBES, 6)]))
         assert matrix.read()[1, 0] == pytest.approx(expected, rel=1e-6)
 

@@ -368,3 +368,10 @@ def test_a_superseries_without_samples_names_its_subseries(tmp_path: Path, resou
     head = series([]) + "!Series_relation = SuperSeries of: GSE2\n!Series_relation = SuperSeries of: GSE3\n"
     with pytest.raises(UserError, match="lists no samples; take its subseries instead: GSE2, GSE3"):
         cohort_of(tmp_path, written(tmp_path / "f.gz", head), resources)
+
+
+def test_probes_that_no_sample_lists_are_not_measured_rather_than_missing(tmp_path: Path, resources: Path) -> None:
+    listed = [row for place, row in enumerate(values(100)) if place % 6 < 4]
+    found = cohort_of(tmp_path, written(tmp_path / "f.gz", family([Sample("GSM1", listed)])), resources)
+    assert found.qc[["kept", "missing"]].values.tolist() == [[1, 0]]
+    assert found.var.index.tolist() == [entrez for entrez, _ in GENES[:4]]

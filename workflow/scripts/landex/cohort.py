@@ -55,7 +55,7 @@ class Fate:
     scale, quantiles
         The log2 decision and what it rests on; empty where a sample was rejected before.
     missing
-        Share of values that are missing or have no logarithm.
+        Share of the values in its table that are missing or have no logarithm.
     negative
         Share of the values on a linear scale that are 0 or less, and so have none.
     unplaced
@@ -140,13 +140,27 @@ class Cohort:
         """Leave a sample out and say why."""
         self.fates.append(Fate(sample, series, platform, 0, reason))
 
-    def add(self, values: Values, scale: str, obs: dict[str, str], unplaced: int = 0) -> None:
-        """Take a sample's values, shape (width,), unless they cannot be a profile."""
+    def add(self, values: Values, scale: str, obs: dict[str, str], places: NDArray[np.intp], unplaced: int = 0) -> None:
+        """Take a sample's values unless they cannot be a profile.
+
+        Parameters
+        ----------
+        values
+            Shape (rows of its table,): columns that the table does not have are not measured, rather than missing.
+        scale, obs
+            As for `to_log2`, and what is said of it.
+        places
+            Shape (rows of its table,): the column of each value.
+        unplaced
+            Values that have no column.
+        """
         logged = to_log2(values, scale)
         fate = replace(judge(logged, obs, self.limits), unplaced=unplaced)
         self.fates.append(fate)
         if fate.kept:
-            self.rows.append(logged.values.astype(np.float32))
+            row = np.full(self.width, np.nan, np.float32)
+            row[places] = logged.values
+            self.rows.append(row)
             self.obs.append(obs)
 
     def write(self, matrix: str | Path, qc: str | Path, origin: tuple[str, str] = ("", "")) -> None:

@@ -36,7 +36,9 @@ def read_dataset(path: str | Path) -> Parts:
         if announced.isdecimal() and int(announced) != found:
             raise UserError(f"{path}: its table has {found} where it announces {announced} ({key}); fetch it again")
     platform = about.get("platform", [""])[0]
-    yield Series(whole[0].name, [platform], samples)
+    # Kin to the series that it was made of, as a series is to its superseries.
+    origin = [f"SubSeries of: {name}" for name in about.get("reference_series", [])]
+    yield Series(whole[0].name, [platform], samples, origin)
     symbols = table[_SYMBOL] if _SYMBOL in table else pd.Series("", index=table.index)
     # Controls are called --Control.
     symbols = symbols.where(~symbols.str.startswith("--"), "")

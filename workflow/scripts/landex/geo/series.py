@@ -245,9 +245,7 @@ class _Gathered:
             return f"none of its probes is on platform {self._source.platform}"
         if unplaced > _MOST_UNPLACED * len(known):
             return f"{unplaced} of its {len(known)} probes are not on platform {self._source.platform}"
-        values = np.full(len(self._position), np.nan)
-        values[self._places[known]] = given[known]
-        cohort.add(values, self._scale, self._described(sample), unplaced)
+        cohort.add(given[known], self._scale, self._described(sample), self._places[known], unplaced)
         return ""
 
     def _described(self, sample: Submission) -> dict[str, str]:
