@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from geo_files import HERE, SHARED, annotation_of_family, matrix_of_family
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from soft_text import GENES, PROBES, Sample, family, lines, probe, received, series, values, written
 
 from landex.errors import UserError
@@ -417,3 +419,49 @@ def test_a_series_that_was_left_out_is_a_cohort_without_samples(tmp_path: Path, 
     assert fates[["sample", "series", "platform", "kept", "reason"]].values.tolist() == [
         ["", "GSE1", "GPL96", 0, "GSE1_family.soft.gz: not to be had"]
     ]
+
+
+@pytest.fixture(scope="module")
+def small_matrix(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """Return the folder and the lines of a small series matrix, beside the annotation of its platform."""
+    folder = tmp_path_factory.mktemp("matrix")
+    samples = [Sample(name, values(start)) for name, start in (("GSM1", 100), ("GSM2", 300))]
+    for sample in samples:
+        sample.attributes = {"geo_accession": sample.name}
+    soft = written(folder / "f.gz", family(samples))
+    annotation_of_family(soft, "GPL96", folder / "GPL96.annot.gz")
+    matrix = matrix_of_family(soft, "GPL96", folder / "whole.txt.gz")
+    return folder, gzip.decompress(matrix.read_bytes()).decode().splitlines()
+
+
+LINES = st.sampled_from(
+    [
+        "", '"p3_at"\t1\t2', '"p999_at"\t1\t2', '"p5_at"\t7', '"p5_at\t7\t8', "!series_matrix_table_end", "x\t\t", "!",
+        '"ID_REF"\t"GSM1"', '!Sample_platform_id\t"GPL96"\t"GPL97"', '!Sample_geo_accession\t"GSM1"',
+        "!series_matrix_table_begin",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.integers(0, 1000), number=st.integers(0, 5), replacement=st.lists(LINES, max_size=3))
+def test_any_damage_to_a_series_matrix_is_a_cohort_or_one_line_for_the_user(
+    small_matrix: tuple[Path, list[str]], tables: GeneTables, place: int, number: int, replacement: list[str]
+) -> None:
+    folder, text = small_matrix
+    place %= len(text)
+    spoilt = [*text[:place], *replacement, *text[place + number :]]
+    file = laid(folder / "GSE1-GPL96_series_matrix.txt.gz", spoilt)
+    paths = folder / "c.h5ad", folder / "c.qc.tsv"
+    for path in paths:
+        path.unlink(missing_ok=True)
+    source = SeriesSource("x", "GSE1", "GPL96", file="matrix")
+    files = SeriesFiles(received(file).values, None, folder / "GPL96.annot.gz")
+    try:
+        write_series_cohort(source, files, tables, *paths)
+    except UserError as error:
+        assert "\n" not in str(error)
+        assert not any(path.exists() for path in paths)
+    else:
+        with open_matrix(paths[0]) as matrix:
+            assert matrix.obs.index.isin(["GSM1", "GSM2"]).all()

@@ -375,3 +375,12 @@ def test_probes_that_no_sample_lists_are_not_measured_rather_than_missing(tmp_pa
     found = cohort_of(tmp_path, written(tmp_path / "f.gz", family([Sample("GSM1", listed)])), resources)
     assert found.qc[["kept", "missing"]].values.tolist() == [[1, 0]]
     assert found.var.index.tolist() == [entrez for entrez, _ in GENES[:4]]
+
+
+def test_symbols_that_spreadsheets_made_dates_of_stay_what_they_are(tmp_path: Path, resources: Path) -> None:
+    symbols = ["1-Mar", "2-Sep", "2003/1/4", "1E5", "TP53"]
+    rows = [f"{probe(number)}\t{symbols[number % 5]}" for number in range(PROBES)]
+    text = family(TWO, platform=platform(rows, "ID\tGene Symbol"))
+    found = cohort_of(tmp_path, written(tmp_path / "f.gz", text), resources)
+    assert found.var.index.tolist() == [*symbols[:4], "7157"]
+    assert found.var["mapped"].tolist() == [False] * 4 + [True]

@@ -8,8 +8,10 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from anndata import AnnData
 
+from landex.geo.download import Access
 from landex.predictions import Predictions
 from workflow.chain import CHAIN, NOTHING
 from workflow.changes import setting
@@ -238,3 +240,12 @@ def test_after_a_change_the_next_run_makes_up_for_it(finished: Finished, tmp_pat
 
 def test_fetch_only_downloads(new: Project) -> None:
     assert new.planned("fetch") == {"retrieve GSE781_family.soft.gz"}
+
+
+def test_all_downloads_together_ask_three_times_a_second(new: Project) -> None:
+    """Every job holds one of three, for a second a request (`landex.geo.download.Access.turn`)."""
+    (resources,) = re.findall(r"^    resources: (.*)$", new.snakemake("--dry-run", "fetch").stdout, re.MULTILINE)
+    assert "geo_requests=1" in resources.split(", ")
+    profile = yaml.safe_load((new.root / "profiles/default/config.yaml").read_text(encoding="utf-8"))
+    assert profile["resources"]["geo_requests"] == 3
+    assert Access("mirror").turn == 1

@@ -54,7 +54,7 @@ def read_series_matrix(path: str | Path) -> Parts:
             f"{path}: the {len(columns)} columns of its table are not the {len(names)} samples that it describes; "
             "fetch it again"
         )
-    yield Probes(_only(samples.get("platform_id", []))[0] if names else "", pd.DataFrame())
+    yield Probes(_first(samples, "platform_id"), pd.DataFrame())
     for number, name in enumerate(names):
         own = {key: [line[number] for line in lines if number < len(line)] for key, lines in samples.items()}
         own = {key: [value for value in found if value] for key, found in own.items()}
