@@ -3,7 +3,7 @@
 Usage: bin/python tests/benchmarks/duplicates.py [--quick]
 
 20,000 x 10,000 simulated samples with the correlations of real genes, of which some are copies of others with a little
-noise; `--quick` takes 2,000. From the cohort's file to the groups of copies, as the rule does it. On a few thousand of
+noise; `--quick` takes 2,000. From the cohort's file to the groups of copies, as the rule does it. On a thousand of
 the samples every distance is measured the plain way, and the pairs have to be the same. The last line is JSON.
 """
 
@@ -27,7 +27,7 @@ DISTANCE = 0.02
 # Of the samples, every so manieth is a copy of an earlier one, with noise of this deviation beside genes' of 1.
 EVERY, NOISE = 50, 0.01
 ALL = 130_000
-CHECKED = 3000
+CHECKED = 1000
 
 
 def write_samples(path: Path, samples: int) -> None:
