@@ -136,7 +136,7 @@ class _Gathered:
         self._probes: ProbeList | None = None
         self._places: NDArray[np.intp] = np.array([], np.intp)
         self._seen: dict[str, None] = {}
-        self._soft = _file(files.values)
+        self._path = _file(files.values)
         self._parts = self._open(files)
 
     @property
@@ -151,13 +151,13 @@ class _Gathered:
     def _open(self, files: SeriesFiles) -> Parts:
         source = self._source
         if source.series.startswith("GDS"):
-            return read_dataset(self._soft)
+            return read_dataset(self._path)
         if source.file == "soft":
-            return read_family(self._soft, source.platform)
+            return read_family(self._path, source.platform)
         if source.file == "matrix":
-            return read_series_matrix(self._soft)
+            return read_series_matrix(self._path)
         assert files.family is not None
-        return read_counts(_file(files.family), self._soft, source.platform, self._genes)
+        return read_counts(_file(files.family), self._path, source.platform, self._genes)
 
     def take_all(self) -> None:
         """Read the file to its end."""
@@ -172,19 +172,19 @@ class _Gathered:
             self._check_whole()
         except UserError:
             # What a damaged file says is no reason; its checksum comes last.
-            check_gzip(self._soft)
+            check_gzip(self._path)
             raise
 
     def _take_series(self, series: Series) -> None:
         source = self._source
         if series.name != source.series:
-            raise UserError(f"{self._soft}: holds the series {series.name}, not {source.series}; fetch it again")
+            raise UserError(f"{self._path}: holds the series {series.name}, not {source.series}; fetch it again")
         check_platform(source.series, source.platform, series.platforms)
         if series.subseries:
             _logger.info("%s is a superseries of %s", series.name, ", ".join(series.subseries))
         if not series.samples:
             pointer = f"; take its subseries instead: {', '.join(series.subseries)}" if series.subseries else ""
-            raise UserError(f"{self._soft}: lists no samples{pointer}")
+            raise UserError(f"{self._path}: lists no samples{pointer}")
         self._series = series
 
     def _take_probes(self, probes: Probes) -> None:
@@ -209,14 +209,14 @@ class _Gathered:
 
     def _take_sample(self, sample: Submission) -> None:
         if self._series is None:
-            raise UserError(f"{self._soft}: names no series before its samples; fetch it again")
+            raise UserError(f"{self._path}: names no series before its samples; fetch it again")
         if sample.name in self._seen:
-            raise UserError(f"{self._soft}: holds the sample {sample.name} twice; fetch it again")
+            raise UserError(f"{self._path}: holds the sample {sample.name} twice; fetch it again")
         self._seen[sample.name] = None
         if sample.platform != self._source.platform:
             return
         if self._cohort is None:
-            raise UserError(f"{self._soft}: the table of platform {self._source.platform} is missing; fetch it again")
+            raise UserError(f"{self._path}: the table of platform {self._source.platform} is missing; fetch it again")
         reason = sample.reason
         if sample.first("type") == "SRA" and reason == EMPTY:
             reason = f"{EMPTY}: sequencing, whose values are in other files ({self._pointer()})"
@@ -265,21 +265,21 @@ class _Gathered:
 
     def _check_whole(self) -> None:
         if self._series is None:
-            raise UserError(f"{self._soft}: names no series; fetch it again")
+            raise UserError(f"{self._path}: names no series; fetch it again")
         listed = self._series.samples
         lost = [sample for sample in listed if sample not in self._seen]
         if lost:
             raise UserError(
-                f"{self._soft}: {len(lost)} of the {len(listed)} samples it lists are missing ({lost[0]}); "
+                f"{self._path}: {len(lost)} of the {len(listed)} samples it lists are missing ({lost[0]}); "
                 "fetch it again"
             )
         if self._cohort is None:
-            raise UserError(f"{self._soft}: the table of platform {self._source.platform} is missing; fetch it again")
+            raise UserError(f"{self._path}: the table of platform {self._source.platform} is missing; fetch it again")
 
     def write(self, matrix: str | Path, qc: str | Path) -> None:
         """Write the cohort."""
         assert self._cohort is not None
-        origin = (str(self._soft), self._receipt.sha256)
+        origin = (str(self._path), self._receipt.sha256)
         self._cohort.write(matrix, qc, origin)
 
 
