@@ -20,6 +20,7 @@ include: "workflow/rules/normalise.smk"
 include: "workflow/rules/baselines.smk"
 include: "workflow/rules/networks.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/infer.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -30,6 +31,8 @@ rule all:
         "results/report/summary.tsv",
         "results/report/genes.tsv",
         tables_of_evaluation(),
+        expand("results/bundles/{model}.landex", model=BUNDLED),
+        inferred(),
 
 
 rule fetch:

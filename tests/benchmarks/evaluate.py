@@ -24,8 +24,9 @@ from scipy.stats import rankdata
 from landex.evaluation.bootstrap import Certainty
 from landex.evaluation.compare import compare
 from landex.evaluation.evaluate import evaluate
-from landex.evaluation.intervals import DISTANCE, Intervals
+from landex.evaluation.intervals import Intervals
 from landex.evaluation.ranks import average_ranks
+from landex.evaluation.scales import DISTANCE
 from landex.h5ad import open_matrix
 from landex.predictions import Predictions
 

@@ -12,7 +12,8 @@ from simulated_cohort import correlation_of, write_cohort, write_correlation
 
 from landex.errors import UserError
 from landex.evaluation.calibrate import exchangeable_units, write_trust
-from landex.evaluation.intervals import DISTANCE, SPREAD, Intervals
+from landex.evaluation.intervals import Intervals
+from landex.evaluation.scales import DISTANCE, SPREAD
 from landex.evaluation.trust import (
     CAUTION,
     DO_NOT_USE,

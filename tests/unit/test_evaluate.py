@@ -14,8 +14,9 @@ from simulated_cohort import correlation_of, write_cohort
 from landex.baselines.linear_model import LinearModel
 from landex.errors import UserError
 from landex.evaluation.evaluate import Evaluation, evaluate
-from landex.evaluation.intervals import DISTANCE, SPREAD, Intervals
+from landex.evaluation.intervals import Intervals
 from landex.evaluation.metrics import METRICS
+from landex.evaluation.scales import DISTANCE, SPREAD
 from landex.kinds import KINDS
 from landex.models import write_model
 from landex.predict import write_predictions

@@ -1,12 +1,18 @@
 """Files that are whole or not there."""
 
 import gzip
+import resource
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from landex.baselines.linear_model import LinearModel
 from landex.errors import UserError
 from landex.files import atomic, check_gzip
+from landex.models import write_model
+from landex.predictions import Predictions
 
 
 def test_a_file_appears_under_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
@@ -74,3 +80,33 @@ def test_a_gzip_file_that_is_not_whole_is_refused(tmp_path: Path, data: bytes) -
     (tmp_path / "file.gz").write_bytes(data)
     with pytest.raises(UserError, match=r"file\.gz: .*fetch it again"):
         check_gzip(tmp_path / "file.gz")
+
+
+@pytest.fixture
+def room_for_little() -> Iterator[None]:
+    """Let no file of this process grow beyond 50,000 bytes, as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+LARGE = np.zeros((100, 300), np.float32)
+GENES = [f"g{column}" for column in range(300)]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: write_model(path, "ridge", LinearModel(LARGE, LARGE[0])),
+        lambda path: Predictions({"training": LARGE}, [f"s{row}" for row in range(100)], GENES).write(path),
+    ],
+    ids=["a model", "predictions"],
+)
+@pytest.mark.usefixtures("room_for_little")
+def test_a_file_that_finds_no_room_is_an_error_and_not_a_crash(tmp_path: Path, write: Callable[[Path], object]) -> None:
+    with pytest.raises(OSError, match=r"file\.h5"):
+        write(tmp_path / "file.h5")
+    assert list(tmp_path.iterdir()) == []

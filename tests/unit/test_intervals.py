@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from landex.errors import UserError
-from landex.evaluation.intervals import DISTANCE, SPREAD, Intervals, coverage_figures, scale_of
+from landex.evaluation.intervals import Intervals, coverage_figures
+from landex.evaluation.scales import DISTANCE, SPREAD, scale_of
 
 DISTANCES = np.array([0.5, 2.0])
 MEMBERS = np.array([[0.0, 0.9], [0.4, 0.1]], np.float32)

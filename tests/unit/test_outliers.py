@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import mahalanobis
 from simulated_cohort import correlation_of, profiles, write_cohort, write_correlation
 
+from landex.evaluation.conformal import conformal_p_values
 from landex.evaluation.distance import distances
-from landex.evaluation.outliers import conformal_p_values, score, write_outliers
+from landex.evaluation.outliers import score, write_outliers
 from landex.scores import fill_landmarks
 
 LANDMARKS = 12

@@ -14,7 +14,7 @@ from sklearn.covariance import ledoit_wolf
 from landex.h5ad import open_matrix, write_matrix
 from landex.normalise import normalise_compendium
 from landex.quantiles import map_onto, mean_quantiles
-from landex.references import References, fit_references, subset_references
+from landex.references import References, fit_references, subset_of_truth
 
 LANDMARKS, TARGETS, UNUSED = 5, 8, 2
 GENES = LANDMARKS + TARGETS + UNUSED
@@ -156,6 +156,8 @@ def test_references_are_read_back_as_they_were(folder: Path) -> None:
     references.write(folder / "references.h5")
     found = References.read(folder / "references.h5")
     np.testing.assert_array_equal(found.correlation, references.correlation)
+    np.testing.assert_array_equal(found.occupancy.shares, references.occupancy.shares)
+    np.testing.assert_array_equal(found.occupancy.values, references.occupancy.values)
     for side in ("inputs", "truth"):
         one, two = getattr(references, side), getattr(found, side)
         assert two.genes == one.genes
@@ -163,21 +165,31 @@ def test_references_are_read_back_as_they_were(folder: Path) -> None:
         pd.testing.assert_frame_equal(two.features, one.features, check_names=False)
 
 
-def test_the_reference_of_a_subset_is_that_of_the_normalised_training_samples_over_these_genes(folder: Path) -> None:
+def test_the_truth_of_a_subset_is_that_of_the_normalised_training_samples_over_these_genes(folder: Path) -> None:
     values, training = values_of(5), np.arange(2, 2 + TRAINING)
     references = fitted(folder / "one.h5ad", values, training)
-    inputs, truth = ["L3", "L0", "L4"], ["T1", "L2", "T7", "U0"]
+    truth = ["T1", "L2", "T7", "U0"]
     with open_matrix(folder / "one.h5ad") as matrix:
-        found = subset_references(matrix, references, training, {"inputs": inputs, "truth": truth})
-        whole = subset_references(
-            matrix, references, training, {"inputs": references.inputs.genes, "truth": references.truth.genes}
-        )
-    for name, genes in (("inputs", inputs), ("truth", truth)):
-        side = getattr(references, name)
-        over = values[training][:, [columns().index(gene) for gene in side.genes]]
-        normalised = map_onto(over, side.reference)[:, [side.genes.index(gene) for gene in genes]]
-        np.testing.assert_allclose(found[name], np.sort(normalised.astype(np.float64), axis=1).mean(axis=0), rtol=1e-7)
-        np.testing.assert_array_equal(whole[name], side.reference)
+        found = subset_of_truth(matrix, references, training, truth)
+        whole = subset_of_truth(matrix, references, training, references.truth.genes)
+    side = references.truth
+    over = values[training][:, [columns().index(gene) for gene in side.genes]]
+    normalised = map_onto(over, side.reference)[:, [side.genes.index(gene) for gene in truth]]
+    np.testing.assert_allclose(found, np.sort(normalised.astype(np.float64), axis=1).mean(axis=0), rtol=1e-7)
+    np.testing.assert_array_equal(whole, side.reference)
     # It is no selection of the whole reference's values, nor the raw values' own quantiles.
     raw = mean_quantiles([values[training][:, [columns().index(gene) for gene in truth]]], len(truth))
-    assert np.abs(found["truth"] - raw).max() > 1e-3
+    assert np.abs(found - raw).max() > 1e-3
+
+
+def test_the_reference_of_some_landmarks_is_the_quantiles_of_their_values_in_all_training_samples(folder: Path) -> None:
+    values, training = values_of(5), np.arange(2, 2 + TRAINING)
+    references = fitted(folder / "one.h5ad", values, training)
+    landmarks = ["L3", "L0", "L4"]
+    side = references.inputs
+    over = values[training][:, [columns().index(gene) for gene in side.genes]]
+    normalised = map_onto(over, side.reference)[:, [side.genes.index(gene) for gene in landmarks]]
+    # Each of the three takes a third of the 27 values, in order.
+    by_hand = np.sort(normalised.ravel().astype(np.float64)).reshape(len(landmarks), TRAINING).mean(axis=1)
+    np.testing.assert_allclose(references.reference_of_landmarks(landmarks), by_hand, rtol=1e-6)
+    np.testing.assert_array_equal(references.reference_of_landmarks(side.genes), side.reference)

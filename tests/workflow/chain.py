@@ -29,6 +29,10 @@ class Chain:
     thinned: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"fraction-0.5": ("ridge", "deep")})
     resplit: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"by-series": ("ridge", "both")})
 
+    # The model that others are compared with, and files of new profiles with the models that score them.
+    baseline_of_report: str = "ridge"
+    inferred: Mapping[str, str] = field(default_factory=lambda: {"plate.gctx": "both"})
+
     @property
     def models(self) -> tuple[str, ...]:
         return self.baselines + self.networks
@@ -64,10 +68,19 @@ class Chain:
         models = models or self.weighed
         return _each("importance", tuple(model for model in models if model in self.weighed))
 
+    def infer(self, *models: str) -> Jobs:
+        """Return what runs when new profiles are scored, by default with any model."""
+        return Jobs(f"infer {file}" for file, model in self.inferred.items() if not models or model in models)
+
+    def bundle(self, *models: str) -> Jobs:
+        return _each("bundle", models or (*self.models, *self.blends)) | self.infer(*models)
+
     def evaluate(self, *models: str, cohorts: tuple[str, ...] = ()) -> Jobs:
         """Return what runs when models are evaluated: by default all, on all cohorts and in variations too."""
         everywhere = [self._evaluate_in(name, *fitted) for name, fitted in self.variations.items()]
         jobs = _each("evaluate", models or (*self.models, *self.blends), cohorts or self.evaluated)
+        # Every card sets its model beside the report's baseline.
+        jobs |= self.bundle() if self.baseline_of_report in models else self.bundle(*models)
         return jobs.union(self.summarise(), self.judge(), *([] if models else everywhere))
 
     def _evaluate_in(self, variation: str, *models: str) -> Jobs:

@@ -54,6 +54,7 @@ CONFIG: dict[str, Any] = {
         "generalisation": {"models": ["ridge", "both"]},
     },
     "report": {"baseline": "ridge"},
+    "infer": {"plate": {"profiles": "data/geuvadis.tsv.gz", "model": "both"}},
 }
 
 _JOB = re.compile(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", re.MULTILINE)

@@ -36,6 +36,8 @@ def contradictory(project: Project) -> None:
     setting("report", "baseline", to="pair")(project)
     setting("external", "gdsc", to={"matrix": "data/gdsc.h5ad"})(project)
     setting("models", "ols", "lambdas", to=[1])(project)
+    setting("infer", "plate", "model", to="bothe")(project)
+    setting("bundles", "models", to=["rige"])(project)
 
 
 def naming_what_is_not_there(project: Project) -> None:
@@ -45,6 +47,7 @@ def naming_what_is_not_there(project: Project) -> None:
     setting("external", "lung", to={"geo": "GSE781", "platform": "GPL570"})(project)
     setting("genes", "landmarks", to="marks.tsv")(project)
     setting("split", "by", to="parts.tsv")(project)
+    setting("infer", "plate", "profiles", to="plate.gct")(project)
 
 
 def error_page_in_mirror(project: Project) -> None:
@@ -71,6 +74,8 @@ def error_page_in_mirror(project: Project) -> None:
                 "landex: models.ols.lambdas: a model of kind ols has no such setting",
                 "landex: report.baseline: pair is a grid; name one of its models, such as pair-6",
                 "landex: split.fractions: [0.8, 0.1, 0.2] add up to 1.1, not to 1",
+                "landex: bundles.models: there is no model rige; did you mean ridge?",
+                "landex: infer.plate.model: there is no model bothe; did you mean both?",
             ],
         ),
         (
@@ -80,6 +85,7 @@ def error_page_in_mirror(project: Project) -> None:
                 "landex: external.kidney: the mirror data/geo has no series GSE782 (no file data/geo/series/",
                 "landex: external.geuvadis: data/geuvadis.xlsx: not a matrix file that can be read; known endings are",
                 "landex: external.lung: GSE781: has no platform GPL570; it has GPL96, GPL97",
+                "landex: infer.plate.profiles: there is no file plate.gct",
                 "landex: genes.landmarks: there is no file marks.tsv",
                 "landex: split.by: there is no file parts.tsv",
             ],

@@ -1,11 +1,13 @@
 """A real edit of a script or a module reruns the rules that it works for, and nothing else."""
 
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
-from workflow.chain import CHAIN, NOTHING, after
+from landex.fingerprint import code_of
+from workflow.chain import CHAIN, NOTHING, Jobs, after
 from workflow.changes import Change, all_python_files, in_file
 from workflow.project import REPOSITORY, Finished, Project
 
@@ -15,7 +17,7 @@ SCRIPTS = Path("workflow", "scripts")
 EVERY_RULE = (
     "retrieve", "cohort_series", "cohort_matrix", "compendium", "roles", "split", "thin_split", "references",
     "normalise", "normalise_external", "baseline", "blend", "network", "join_network", "predict", "predict_blend",
-    "calibrate", "evaluate", "compare", "outliers", "importance", "judge", "summarise", "report",
+    "calibrate", "evaluate", "compare", "outliers", "importance", "judge", "bundle", "infer", "summarise", "report",
 )  # fmt: skip
 FROM_COHORTS = tuple(rule for rule in EVERY_RULE if rule not in ("retrieve", "summarise", "report"))
 FROM_PARTS = tuple(rule for rule in FROM_COHORTS[3:] if rule != "roles")
@@ -42,14 +44,34 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
         "predict_blend",
         "network pair-6",
         "importance",
+        "infer",
     ),
-    "baselines/absolute_deviations": ("blend", "predict_blend"),
+    "baselines/absolute_deviations": (
+        "blend",
+        "predict_blend",
+        "infer",
+    ),
     "baselines/active_set": ("baseline lasso",),
     "baselines/admm": ("baseline lasso",),
-    "baselines/blend": ("blend", "predict_blend"),
-    "baselines/carried": ("baseline knn", "predict knn", "blend both"),
+    "baselines/blend": (
+        "blend",
+        "predict_blend",
+        "infer",
+    ),
+    "baselines/carried": (
+        "baseline knn",
+        "predict knn",
+        "blend both",
+        "infer",
+    ),
     "baselines/centred_kernel": (),
-    "baselines/choices": ("baseline ridge ols lasso knn", "predict knn", "blend both", "network pair-6"),
+    "baselines/choices": (
+        "baseline ridge ols lasso knn",
+        "predict knn",
+        "blend both",
+        "network pair-6",
+        "infer",
+    ),
     "baselines/fit": ("baseline",),
     "baselines/gene_neighbours": (),
     "baselines/kernel_model": (),
@@ -61,13 +83,19 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
         "blend both",
         "network pair-6",
         "importance",
+        "infer",
     ),
     "baselines/measured_sets": ("baseline ols ridge lasso", "network pair-6"),
     "baselines/normal_equations": ("baseline ols ridge lasso", "network pair-6"),
     "baselines/nystroem": (),
     "baselines/quadratics": ("baseline lasso",),
     "baselines/sample_lasso": (),
-    "baselines/sample_neighbours": ("baseline knn", "predict knn", "blend both"),
+    "baselines/sample_neighbours": (
+        "baseline knn",
+        "predict knn",
+        "blend both",
+        "infer",
+    ),
     "baselines/sparse": ("baseline lasso",),
     "baselines/sparse_problem": ("baseline lasso",),
     "blends": ("blend", "predict_blend"),
@@ -79,13 +107,32 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "dgex_duplicates": ("cohort_matrix",),
     "duplicates": ("compendium",),
     "errors": EVERY_RULE,
-    "evaluation/__init__": ("calibrate", "evaluate", "outliers", *WITH_CERTAINTY),
+    "evaluation/__init__": (
+        "calibrate",
+        "evaluate",
+        "outliers",
+        *WITH_CERTAINTY,
+        "bundle",
+        "infer",
+    ),
     "evaluation/ablation": ("importance",),
     "evaluation/bootstrap": WITH_CERTAINTY,
     "evaluation/calibrate": ("calibrate",),
     "evaluation/compare": ("compare",),
-    "evaluation/conformal": ("calibrate",),
-    "evaluation/distance": ("calibrate", "evaluate", "outliers", "importance", "judge"),
+    "evaluation/conformal": (
+        "calibrate",
+        "infer",
+        "outliers",
+    ),
+    "evaluation/distance": (
+        "calibrate",
+        "evaluate",
+        "outliers",
+        "importance",
+        "judge",
+        "bundle",
+        "infer",
+    ),
     "evaluation/evaluate": ("calibrate", "evaluate"),
     "evaluation/generalisation": ("judge",),
     "evaluation/importance": ("importance",),
@@ -104,21 +151,63 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "evaluation/units": ("calibrate", *WITH_CERTAINTY),
     "evaluation/verdict": ("judge",),
     "evaluation/weigh": ("importance",),
-    "examples": (*WITH_MODELS, "calibrate", "evaluate", "compare", "outliers"),
-    "features": (*COHORTS, "roles"),
+    "examples": (
+        *WITH_MODELS,
+        "calibrate",
+        "evaluate",
+        "compare",
+        "outliers",
+        "bundle",
+        "infer",
+    ),
+    "features": (
+        *COHORTS,
+        "roles",
+        "bundle",
+    ),
     "figures": ("report",),
     "files": EVERY_RULE,
     "fingerprint": (),
-    "formats/__init__": COHORTS,
-    "formats/anndata_file": COHORTS,
-    "formats/endings": COHORTS,
-    "formats/files": COHORTS,
-    "formats/gct": COHORTS,
-    "formats/gctx": COHORTS,
-    "formats/matrix_file": COHORTS,
-    "formats/tables": COHORTS,
-    "formats/text": COHORTS,
-    "genes": COHORTS,
+    "formats/__init__": (
+        *COHORTS,
+        "infer",
+    ),
+    "formats/anndata_file": (
+        *COHORTS,
+        "infer",
+    ),
+    "formats/endings": (
+        *COHORTS,
+        "infer",
+    ),
+    "formats/files": (
+        *COHORTS,
+        "infer",
+    ),
+    "formats/gct": (
+        *COHORTS,
+        "infer",
+    ),
+    "formats/gctx": (
+        *COHORTS,
+        "infer",
+    ),
+    "formats/matrix_file": (
+        *COHORTS,
+        "infer",
+    ),
+    "formats/tables": (
+        *COHORTS,
+        "infer",
+    ),
+    "formats/text": (
+        *COHORTS,
+        "infer",
+    ),
+    "genes": (
+        *COHORTS,
+        "bundle",
+    ),
     "geo/__init__": ("retrieve", "cohort_series"),
     "geo/counts": ("cohort_series",),
     "geo/dataset": ("cohort_series",),
@@ -136,16 +225,27 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "geo/values": ("cohort_series",),
     "grids": (),
     "h5ad": FROM_COHORTS,
-    "harmonise": WITH_SCORES,
+    "hdf5": (*WITH_MODELS, "calibrate", "evaluate", "compare", "infer"),
+    "harmonise": (
+        *WITH_SCORES,
+        "bundle",
+        "infer",
+    ),
     "inputs": (),
     "job": EVERY_RULE,
-    "kinds": (),
+    "kinds": ("infer",),
     "kinship": ("compendium",),
     "materials": ("report",),
     "matrix_cohort": ("cohort_matrix",),
     "model_entries": (),
-    "models": WITH_MODELS,
-    "moments": WITH_REFERENCES,
+    "models": (
+        *WITH_MODELS,
+        "infer",
+    ),
+    "moments": (
+        *WITH_REFERENCES,
+        "bundle",
+    ),
     "networks/__init__": WITH_NETWORKS,
     "networks/architecture": ("network",),
     "networks/checkpoints": ("network",),
@@ -168,39 +268,167 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "networks/steps": ("network",),
     "networks/trainer": ("network",),
     "normalise": ("normalise", "normalise_external"),
-    "orders": ("compendium", *WITH_SCORES, "calibrate", "evaluate", "compare"),
+    "occupancy": (
+        *WITH_REFERENCES,
+        "bundle",
+        "infer",
+    ),
+    "orders": (
+        "compendium",
+        *WITH_SCORES,
+        "calibrate",
+        "evaluate",
+        "compare",
+        "bundle",
+        "infer",
+    ),
     "page": ("report",),
     "parts": FROM_PARTS,
-    "platforms": COHORTS,
+    "platforms": (
+        *COHORTS,
+        "bundle",
+    ),
     "predict": ("predict",),
     "predictions": ("blend", "predict", "predict_blend", "calibrate", "evaluate", "compare"),
-    "threads": ("cohort_matrix", "compendium", *WITH_SCORES, "baseline", "predict knn", "blend both", "network"),
+    "threads": (
+        "cohort_matrix",
+        "compendium",
+        *WITH_SCORES,
+        "baseline",
+        "predict knn",
+        "blend both",
+        "network",
+        "bundle",
+        "infer",
+    ),
     "provenance": ("compendium",),
-    "quantiles": WITH_SCORES,
-    "references": WITH_REFERENCES,
+    "quantiles": (
+        *WITH_SCORES,
+        "bundle",
+        "infer",
+    ),
+    "references": (
+        *WITH_REFERENCES,
+        "bundle",
+    ),
     "roles": ("roles",),
-    "scale": COHORTS,
-    "scores": WITH_SCORES,
+    "scale": (
+        *COHORTS,
+        "infer",
+    ),
+    "scores": (
+        *WITH_SCORES,
+        "bundle",
+        "infer",
+    ),
     "source_lists": (),
-    "spelling": (),
+    "spelling": ("infer",),
     "summary": ("judge", "summarise", "report"),
     "tsv": FROM_COHORTS,
     "variations": (),
     "vocabulary": (*COHORTS, *FROM_PARTS, "summarise", "report"),
+    "bundles/__init__": ("bundle", "infer"),
+    "bundles/archive": ("bundle", "infer"),
+    "bundles/bundle": ("infer",),
+    "bundles/card": ("bundle",),
+    "bundles/columns": ("bundle", "infer"),
+    "bundles/tree": ("bundle", "infer"),
+    "bundles/write": ("bundle",),
+    "__main__": (),
+    "classes": (*WITH_MODELS, "infer"),
+    "evaluation/scales": ("calibrate", "evaluate", "judge", "infer"),
+    "formats/in_place": ("infer",),
+    "formats/orientation": ("infer",),
+    "inference/__init__": ("infer",),
+    "inference/account": ("infer",),
+    "inference/infer": ("infer",),
+    "inference/jobs": ("infer",),
+    "inference/landmarks": ("infer",),
+    "inference/partial": ("infer",),
+    "inference/profiles": ("infer",),
+    "inference/score": ("infer",),
+    "inference/units": ("infer",),
+    "inference/api": (),
+    "inference/check": (),
+    "inference/command": (),
+    "blocks": FROM_COHORTS,
 }
 
 
-def edited(file: Path) -> Change:
-    """Return a change of what a file says."""
+# What a job imports by name: the classes of its model, as the rules name them.
+LINEAR, KNN, NETWORK = (
+    f"landex.{module}" for module in ("baselines.linear_model", "baselines.sample_neighbours", "networks.model")
+)
+CLASSES_OF_MODELS = {
+    "ols": LINEAR, "ridge": LINEAR, "lasso": LINEAR, "knn": KNN, "relu_tanh": NETWORK, "deep": NETWORK,
+    "pair-6": NETWORK,
+}  # fmt: skip
+ESTIMATORS = {
+    "ols": "least_squares", "ridge": "least_squares", "lasso": "sparse", "knn": "sample_neighbours",
+}  # fmt: skip
+NAMED_MODULES: dict[str, tuple[str, ...]] = {
+    **{
+        f"baseline {model}": (f"landex.baselines.{estimator}", CLASSES_OF_MODELS[model])
+        for model, estimator in ESTIMATORS.items()
+    },
+    "network relu_tanh": (),
+    "network deep": (),
+    "network pair-6": ("landex.baselines.least_squares",),
+    **{f"predict {model}": (module,) for model, module in CLASSES_OF_MODELS.items()},
+    "importance ridge": (LINEAR,),
+    "importance deep": (NETWORK,),
+    "blend both": (LINEAR, KNN),
+    "infer": ("landex.baselines.blend", LINEAR, KNN),
+}
+
+
+def modules_of_jobs() -> dict[str, set[str]]:
+    """Return the modules that every kind of job imports: `predict ridge`, or `split` where models are all the same."""
+    by_model = {job.split()[0] for job in NAMED_MODULES if " " in job}
+    jobs = {**{rule: () for rule in EVERY_RULE if rule not in by_model}, **NAMED_MODULES}
+    package = REPOSITORY / SCRIPTS / "landex"
+    return {
+        job: {
+            name.removeprefix("landex.").replace(".", "/")
+            for name in code_of(REPOSITORY / SCRIPTS / f"{job.split()[0]}.py", package, *modules)
+        }
+        for job, modules in jobs.items()
+    }
+
+
+def jobs_of(rules: tuple[str, ...], jobs: Iterable[str]) -> set[str]:
+    """Return the kinds of jobs that rows of the table mean: `baseline` means those of all models."""
+    found = set()
+    for rule, *models in map(str.split, rules):
+        found |= {job for job in jobs if job.split()[0] == rule and (not models or job.split()[-1] in (rule, *models))}
+    return found
+
+
+def edited(name: str, *files: Path) -> Change:
+    """Return a change of what some files say, all of which work for the same rules."""
     package = SCRIPTS / "landex"
-    inside = file.is_relative_to(package)
-    rules = RULES_OF_MODULES[str(file.relative_to(package).with_suffix(""))] if inside else (file.stem,)
-    edit = in_file(str(file), lambda text: f"{text}\n_edited = 1\n")
-    return Change(str(file.relative_to(SCRIPTS)), edit, after(*rules))
+    inside = files[0].is_relative_to(package)
+    rules = RULES_OF_MODULES[str(files[0].relative_to(package).with_suffix(""))] if inside else (files[0].stem,)
+
+    def edit(project: Project) -> None:
+        for file in files:
+            in_file(str(file), lambda text: f"{text}\n_edited = 1\n")(project)
+
+    return Change(name, edit, after(*rules))
 
 
-MODULES = [edited(SCRIPTS / "landex" / f"{module}.py") for module in RULES_OF_MODULES]
-RULE_SCRIPTS = [edited(SCRIPTS / f"{rule}.py") for rule in EVERY_RULE]
+def of_the_same_jobs() -> Iterator[Change]:
+    """Yield a change a set of jobs: a dry run for every module would take most of the suite's time."""
+    groups: dict[Jobs, list[str]] = {}
+    for module, rules in RULES_OF_MODULES.items():
+        groups.setdefault(after(*rules), []).append(module)
+    for modules in groups.values():
+        more = f" and {len(modules) - 1} more" if len(modules) > 1 else ""
+        yield edited(modules[0] + more, *(SCRIPTS / "landex" / f"{module}.py" for module in modules))
+
+
+MODULES = list(of_the_same_jobs())
+RULE_SCRIPTS = [edited(f"{rule}.py", SCRIPTS / f"{rule}.py") for rule in EVERY_RULE]
 
 
 def touch_all(project: Project) -> None:
@@ -256,6 +484,15 @@ def test_edited_code_reruns_exactly_the_rules_that_import_it_and_what_follows(
 @pytest.mark.parametrize("change", NO_EDITS, ids=str)
 def test_code_that_says_the_same_reruns_nothing(change: Change, plans: dict[Change, Future[set[str]]]) -> None:
     assert plans[change].result() == NOTHING
+
+
+def test_every_module_works_for_exactly_the_rules_of_the_table() -> None:
+    imported = modules_of_jobs()
+    table = {module: jobs_of(rules, imported) for module, rules in RULES_OF_MODULES.items()}
+    # A package is known by the name of its folder, and the outermost as `landex`.
+    names = {module: module.removesuffix("__init__").rstrip("/") or "landex" for module in RULES_OF_MODULES}
+    found = {module: {job for job, modules in imported.items() if name in modules} for module, name in names.items()}
+    assert found == table
 
 
 def test_every_module_and_every_script_stands_in_the_table() -> None:

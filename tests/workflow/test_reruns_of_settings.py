@@ -88,7 +88,7 @@ MODELS = [
     Change("a model less", lambda project: project.change_config(lambda c: c["models"].pop("ols")), CHAIN.compare()),
     Change("a model set to null", setting("models", "ols", to=None), CHAIN.compare()),
     Change("the order of models", lambda project: project.change_config(reverse_models), NOTHING),
-    Change("the report's baseline", setting("report", "baseline", to="ols"), CHAIN.compare()),
+    Change("the report's baseline", setting("report", "baseline", to="ols"), CHAIN.compare() | CHAIN.bundle()),
 ]
 
 EVALUATION = [
@@ -142,6 +142,39 @@ PIECES = [
     ),
     Change("a grid written out", lambda project: project.change_config(write_out_grid), NOTHING),
     Change("a ridge to add to", setting("models", "deep", "skip", to="ridge"), CHAIN.fit("deep")),
+]
+
+BUNDLES = [
+    Change("the licence of a source", setting("compendium", "sources", "gdsc", "licence", to="CC0"), CHAIN.bundle()),
+    Change("fewer bundles", setting("bundles", "models", to=["ridge"]), NOTHING),
+    *(
+        Change(f"infer.{key}", setting("infer", "plate", key, to=value), CHAIN.infer())
+        for key, value in {
+            "units": "zscores",
+            "values": "counts",
+            "names": "ensembl",
+            "samples": "columns",
+            "targets": ["A2M"],
+            "harmonise": "distinct_ranks",
+            "fewest_landmarks": 0.4,
+            "bad_samples": "skip",
+        }.items()
+    ),
+    Change(
+        "infer.intervals", setting("infer", "plate", "intervals", to=True), Jobs({"infer_with_intervals plate.gctx"})
+    ),
+    Change(
+        "the format of inferred profiles",
+        setting("infer", "plate", "format", to="tsv.gz"),
+        Jobs({"infer plate.tsv.gz"}),
+    ),
+    Change("another model for new profiles", setting("infer", "plate", "model", to="ridge"), CHAIN.infer()),
+    Change(
+        "a file of profiles more",
+        setting("infer", "more", to={"profiles": "data/gdsc.h5ad", "model": "ridge"}),
+        Jobs({"infer more.gctx"}),
+    ),
+    Change("no new profiles", setting("infer", "plate", to=None), NOTHING),
 ]
 
 HOW_TO_TRAIN = [
@@ -229,7 +262,7 @@ SPELLING = [
 
 
 @pytest.mark.parametrize(
-    "change", MODELS + EVALUATION + PIECES + HOW_TO_TRAIN + GENES_AND_SAMPLES + COHORTS + SPELLING, ids=str
+    "change", MODELS + EVALUATION + PIECES + BUNDLES + HOW_TO_TRAIN + GENES_AND_SAMPLES + COHORTS + SPELLING, ids=str
 )
 def test_a_changed_setting_reruns_exactly_what_depends_on_it(
     change: Change, plans: dict[Change, Future[set[str]]]

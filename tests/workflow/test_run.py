@@ -1,7 +1,10 @@
 """A whole run on small real data: what it leaves, and that it leaves the same again."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import anndata
@@ -11,6 +14,8 @@ import pytest
 import yaml
 from anndata import AnnData
 
+from landex.bundles.bundle import open_bundle
+from landex.formats.files import open_matrix_file
 from landex.geo.download import Access
 from landex.predictions import Predictions
 from workflow.chain import CHAIN, NOTHING
@@ -81,6 +86,8 @@ RESULTS = {
         "normalised/references.h5",
         "normalised/compendium.h5ad",
     ),
+    *(f"bundles/{model}.landex" for model in EVERY_MODEL),
+    *(f"inferred/plate.gctx{ending}" for ending in ("", ".samples.tsv", ".genes.tsv", ".log")),
     *(f"report/{file}" for file in ("summary.tsv", "genes.tsv", "report.html", "figures/learning_curves.svg")),
     *(f"report/figures/{kind}.{cohort}.svg" for kind in ("density", "scatter") for cohort in CHAIN.evaluated),
 }
@@ -134,6 +141,52 @@ def test_normalised_matrices_hold_a_number_in_every_cell(finished: Finished, nam
     assert matrix.n_vars == LANDMARKS + TARGETS
     for layer in layers:
         assert np.isfinite(matrix.X if layer == "X" else matrix.layers[layer]).all()
+
+
+def test_a_bundle_infers_from_landmarks_alone_what_the_evaluation_predicted(finished: Finished) -> None:
+    results = finished.project.root / "results"
+    predicted = Predictions.read(results / "predictions" / "both.geuvadis.h5")
+    with (
+        open_bundle(results / "bundles" / "both.landex") as bundle,
+        open_matrix_file(results / "inferred" / "plate.gctx") as inferred,
+    ):
+        values, targets = inferred.read(slice(None)), bundle.targets
+        assert inferred.samples == predicted.samples
+        assert inferred.genes == [*bundle.landmarks.genes, *targets.genes]
+        assert targets.genes == predicted.genes
+        scores = (values[:, len(bundle.landmarks.genes) :] - targets.mean) / targets.deviation
+    # The file's counts went through another door: found to be counts, mapped by the bundle's own references.
+    np.testing.assert_allclose(scores, predicted.scores["training"], atol=2e-5)
+    told = read_table(finished.project, "inferred/plate.gctx.samples.tsv")
+    assert set(told["scale"]) == {"counts"}
+    assert set(told["landmarks"]) == {GEUVADIS_LANDMARKS}
+    outliers = read_table(finished.project, "evaluation/outliers/geuvadis.tsv")
+    assert len(told) == len(outliers[outliers["scaling"] == "training"])
+
+
+def test_the_example_in_python_of_the_docs_runs(finished: Finished) -> None:
+    said = (REPOSITORY / "docs" / "bundles.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", said, re.DOTALL)
+    root = finished.project.root
+    ended = subprocess.run(
+        [sys.executable, "-c", example],
+        cwd=root, env={**os.environ, "PYTHONPATH": str(root / "workflow" / "scripts")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert re.search(rf"= {SERIES_SAMPLES['GPL96']} . {LANDMARKS + TARGETS}\n", ended.stdout)
+    assert "layers: 'lower', 'upper'" in ended.stdout
+
+
+def test_a_bundles_card_says_the_errors_of_the_evaluation(finished: Finished) -> None:
+    results = finished.project.root / "results"
+    with open_bundle(results / "bundles" / "deep.landex") as bundle:
+        errors = {(row["cohort"], row["scaling"]): row for row in bundle.about["errors"]}
+    summary = read_table(finished.project, "report/summary.tsv")
+    shown = summary[summary["model"] == "deep"]
+    assert set(zip(shown["cohort"], shown["scaling"], strict=True)) == set(errors)
+    for row in shown.itertuples():
+        assert errors[row.cohort, row.scaling]["mae"] == pytest.approx(float(row.mae), rel=1e-4)
 
 
 def test_missing_genes_of_a_cohort_are_imputed_and_marked(finished: Finished) -> None:

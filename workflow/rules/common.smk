@@ -78,6 +78,9 @@ MODELS_OF_VARIATIONS = {
 # Where models are tested: variation, model and cohort.
 TESTS = [("", model, cohort) for model in MODELS for cohort in EVALUATED]
 TESTS += [(variation, model, "test") for variation, models in MODELS_OF_VARIATIONS.items() for model in models]
+# Models that get a bundle, and the files of new profiles that are scored.
+BUNDLED = list(MODELS) if config["bundles"]["models"] == "all" else config["bundles"]["models"]
+INFERRED = config["infer"]
 WEIGHED = config["evaluation"]["importance"]["models"]
 # In one order, however a config is written: params are compared as they are printed.
 CERTAINTY = {key: config["evaluation"][key] for key in ("confidence", "resamples", "seed")}
@@ -127,13 +130,47 @@ def files_of_pieces(name):
 
 
 def members(wildcards):
-    """Return the models that a blend combines."""
-    return MODELS[wildcards.model]["members"]
+    """Return the models that a blend combines; none for other kinds."""
+    return models_in_bundle(wildcards.model)[1:]
+
+
+def models_in_bundle(model):
+    """Return the models that a bundle holds: a model, and of a blend its members."""
+    return [model, *(MODELS[model]["members"] if model in BLENDS else [])]
+
+
+def modules_in_bundle(model):
+    """Return the modules that predict with the models of a bundle."""
+    return sorted({module_of(kind_of(name).model) for name in models_in_bundle(model)})
+
+
+def inference_of(wildcards, keys):
+    """Return some settings of one entry of `infer`, in one order."""
+    entry = INFERRED[wildcards.name]
+    return {key: None if key == "targets" and entry[key] == "all" else entry[key] for key in keys}
+
+
+def inferred():
+    """Return the results of `infer`."""
+    return [f"results/inferred/{name}.{entry['format']}" for name, entry in INFERRED.items()]
+
+
+def origins():
+    """Return where training samples come from, as a bundle's card says it."""
+    return [
+        {
+            "name": name,
+            "data": f"{source['geo']} on {source['platform']}" if "geo" in source else Path(source["matrix"]).name,
+            "licence": source.get("licence", ""),
+        }
+        for name, source in SOURCES.items()
+    ]
 
 
 def weights_of_members(wildcards):
     """Return the weights of the models that a blend combines."""
-    return [f"results/{wildcards.variation}models/{member}/weights.h5" for member in members(wildcards)]
+    variation = wildcards.get("variation", "")
+    return [f"results/{variation}models/{member}/weights.h5" for member in members(wildcards)]
 
 
 def one_of(names):
@@ -294,4 +331,5 @@ wildcard_constraints:
     cohort=one_of([*PARTS, *COHORTS]),
     model=one_of(MODELS),
     variation=one_variation_of([*RESPLIT, *THINNED]),
+    name=one_of(INFERRED),
     file=NAMES,

@@ -8,6 +8,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from landex.grids import expanded
 from landex.model_entries import NETWORK_KEYS, model_problems
 from landex.spelling import nearest
 from landex.variations import resplit, variation_problems
@@ -28,17 +29,24 @@ def without_dropped(config: Mapping[str, Any]) -> Settings:
     A model that is dropped is dropped from the lists under `evaluation` too: those are of the config that is overlaid.
     """
     copied: Settings = {key: dict(value) if isinstance(value, dict) else value for key, value in config.items()}
-    for section, key in (("compendium", "sources"), (None, "external"), (None, "models")):
+    for section, key in (("compendium", "sources"), (None, "external"), (None, "models"), (None, "infer")):
         parent = copied.get(section) if section else copied
         if isinstance(parent, dict) and isinstance(parent.get(key), dict):
             parent[key] = {name: entry for name, entry in parent[key].items() if entry is not None}
-    if isinstance(config.get("models"), dict) and isinstance(copied.get("evaluation"), dict):
+    if isinstance(config.get("models"), dict):
         dropped = {name for name, entry in config["models"].items() if entry is None}
-        for name, section in copied["evaluation"].items():
-            if isinstance(section, dict) and isinstance(section.get("models"), list):
-                kept = [model for model in section["models"] if model not in dropped]
-                copied["evaluation"][name] = {**section, "models": kept}
+        if isinstance(copied.get("evaluation"), dict):
+            for name, section in copied["evaluation"].items():
+                copied["evaluation"][name] = _without(section, dropped)
+        copied.update({"bundles": _without(copied["bundles"], dropped)} if "bundles" in copied else {})
     return copied
+
+
+def _without(section: Any, dropped: set[str]) -> Any:
+    """Return a section without dropped models in its list of models, where it has one."""
+    if not isinstance(section, dict) or not isinstance(section.get("models"), list):
+        return section
+    return {**section, "models": [model for model in section["models"] if model not in dropped]}
 
 
 def with_preprocessing(config: Mapping[str, Any]) -> Settings:
@@ -150,7 +158,19 @@ def meaning_problems(config: Mapping[str, Any]) -> list[str]:
         *model_problems(config["models"], config["report"]["baseline"]),
         *_split_problems(config),
         *variation_problems(config),
+        *_inference_problems(config),
     ]
+
+
+def _inference_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    models = expanded(config["models"])
+    bundled = config["bundles"]["models"]
+    asked = {} if bundled == "all" else {"bundles.models": bundled}
+    asked |= {f"infer.{name}.model": [entry["model"]] for name, entry in config["infer"].items()}
+    for place, names in asked.items():
+        for name in names:
+            if name not in models:
+                yield f"{place}: there is no model {name}{nearest(name, models)}"
 
 
 def _source_problems(sources: Mapping[str, Settings], section: str) -> Iterator[str]:

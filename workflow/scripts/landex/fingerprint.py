@@ -38,22 +38,30 @@ def code_fingerprint(script: str | Path, package: str | Path, *modules: str) -> 
     ValueError
         At a relative import, which would not be followed.
     """
+    said = code_of(script, package, *modules)
+    digest = hashlib.sha256()
+    for name in sorted(said):
+        digest.update(f"{name}\0{said[name]}\0".encode())
+    return digest.hexdigest()[:16]
+
+
+def code_of(script: str | Path, package: str | Path, *modules: str) -> dict[str, str]:
+    """Return what a script and the modules that it imports say, by full name; see `code_fingerprint`.
+
+    The script's own name is empty.
+    """
     package = Path(package)
-    seen: dict[str, str] = {}
+    found: dict[str, str] = {}
     waiting = [("", Path(script)), *_files_of(package.name, package)]
     waiting += [file for module in modules for file in _files_of(module, package)]
     while waiting:
         name, path = waiting.pop()
-        if name in seen:
+        if name in found:
             continue
-        said, imported = _parsed(path.read_text(encoding="utf-8"))
+        found[name], imported = _parsed(path.read_text(encoding="utf-8"))
         inside = (module for module in imported if _is_module(module, package))
         waiting += [file for module in inside for file in _files_of(module, package)]
-        seen[name] = said
-    digest = hashlib.sha256()
-    for name in sorted(seen):
-        digest.update(f"{name}\0{seen[name]}\0".encode())
-    return digest.hexdigest()[:16]
+    return found
 
 
 def _files_of(module: str, package: Path) -> Iterator[tuple[str, Path]]:

@@ -133,6 +133,30 @@ class GeneNames:
             }
         )
 
+    def names_of(self, genes: Sequence[str]) -> list[dict[str, list[str]]]:
+        """Return all names that `identify` takes for each of some genes.
+
+        Parameters
+        ----------
+        genes
+            Entrez ids; another name has no names here.
+
+        Returns
+        -------
+        list
+            For every gene its `entrez` id, `symbol`, `alias` and `ensembl` ids, each a list.
+        """
+        found: dict[str, dict[str, list[str]]] = {
+            gene: {"entrez": [gene] if gene in self._rows.index else [], "symbol": [], "alias": [], "ensembl": []}
+            for gene in genes
+        }
+        tables = {"symbol": self._by_symbol, "alias": self._by_alias, "ensembl": self._by_ensembl}
+        for kind, table in tables.items():
+            for name, gene in table.items():
+                if gene in found:
+                    found[gene][kind].append(name)
+        return [found[gene] for gene in genes]
+
     def _entrez_of_symbols(self, names: Sequence[str]) -> list[str]:
         """Return Entrez ids, empty where there is none: by symbol, else by alias.
 

@@ -12,10 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from landex.annotations import read_table, write_empty, write_table
+from landex.blocks import Block as Block
 from landex.errors import UserError
 from landex.files import atomic
-
-Block = NDArray[np.float32]
 
 # Rows of a block: at 10,000 genes 10 MB of float32, enough for the disk and little for memory.
 ROWS = 256
@@ -154,6 +153,16 @@ class MatrixWriter:
         dataset.attrs["encoding-version"] = "0.2.0"
 
 
+def write_annotations(file: h5py.File, obs: pd.DataFrame, var: pd.DataFrame) -> None:
+    """Write all of an .h5ad file but its values."""
+    file.attrs["encoding-type"] = "anndata"
+    file.attrs["encoding-version"] = "0.1.0"
+    write_table(file, "obs", obs)
+    write_table(file, "var", var)
+    for empty in ("layers", "obsm", "varm", "obsp", "varp", "uns"):
+        write_empty(file, empty)
+
+
 @contextmanager
 def create_matrix(path: str | Path, obs: pd.DataFrame, var: pd.DataFrame) -> Iterator[MatrixWriter]:
     """Write an .h5ad file in blocks of rows; it appears under its name when the block ends well.
@@ -166,12 +175,7 @@ def create_matrix(path: str | Path, obs: pd.DataFrame, var: pd.DataFrame) -> Ite
         Tables of samples and of genes, indexed by name.
     """
     with atomic(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["encoding-type"] = "anndata"
-        file.attrs["encoding-version"] = "0.1.0"
-        write_table(file, "obs", obs)
-        write_table(file, "var", var)
-        for empty in ("layers", "obsm", "varm", "obsp", "varp", "uns"):
-            write_empty(file, empty)
+        write_annotations(file, obs, var)
         writer = MatrixWriter(file, (len(obs), len(var)))
         yield writer
         if not len(obs) or not len(var):

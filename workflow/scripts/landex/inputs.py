@@ -29,6 +29,8 @@ def input_problems(config: Mapping[str, Any]) -> list[str]:
                 for key, path in tables.items()
                 if not Path(path).is_file()
             ]
+    for name, entry in config["infer"].items():
+        problems += [f"infer.{name}.profiles: {problem}" for problem in _matrix_problems(entry["profiles"])]
     genes, split = config["genes"], config["split"]
     named = {} if genes["landmarks"] == "dgex" else {"genes.landmarks": genes["landmarks"]}
     if config["compendium"]["collapse"] not in ("mean", "dgex"):

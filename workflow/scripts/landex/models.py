@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 
@@ -15,9 +14,11 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
+from landex.classes import load_class
 from landex.examples import ExampleSource
 from landex.files import atomic
 from landex.h5ad import Block
+from landex.hdf5 import create_hdf5
 
 _FORMAT = 2
 
@@ -35,6 +36,10 @@ class Predictor(Protocol):
 
 class Storable(Protocol):
     """What has arrays to be kept."""
+
+    @property
+    def parameters(self) -> int:
+        """Number of fitted numbers; of models that carry training samples, the numbers carried."""
 
     def write(self, group: h5py.Group) -> None:
         """Store the model in an open HDF5 group."""
@@ -118,16 +123,11 @@ class Estimator(Protocol):
 
 def write_model(path: str | Path, kind: str, model: Storable) -> None:
     """Write weights.h5."""
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    # Models hold float32, some few of their numbers in float64.
+    with create_hdf5(path, 4 * model.parameters) as file:
         file.attrs["kind"] = kind
         file.attrs["format"] = _FORMAT
         model.write(file.create_group("model"))
-
-
-def load_class(place: str) -> Any:
-    """Import a class named `module:Class`, as `kinds` names them."""
-    module, _, name = place.partition(":")
-    return getattr(import_module(module), name)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from landex.h5ad import Block, Matrix, create_matrix, open_matrix
 from landex.harmonise import Method, Spread, by_quantiles, by_training_distribution, map_distinct_ranks
 from landex.moments import Moments
 from landex.parts import rows_of_part
-from landex.references import References, subset_references
+from landex.references import References, subset_of_truth
 from landex.scores import LandmarkFiller, SideScores
 from landex.threads import mapped_in_threads
 
@@ -129,16 +129,20 @@ def normalise_external(
     frozen = References.read(references)
     with open_matrix(cohort) as matrix, open_matrix(compendium) as learnt:
         _check_measured(cohort, matrix, frozen, fewest_landmarks)
-        genes = {
-            "inputs": [gene for gene in frozen.inputs.genes if gene in matrix.var.index],
-            "truth": [gene for gene in frozen.truth.genes if gene in matrix.var.index],
-        }
         training = np.arange(learnt.shape[0]) if frozen.rules.everything else rows_of_part(split, "training")
-        found = subset_references(learnt, frozen, training, genes, threads)
-        sides = []
-        for name, side in (("inputs", frozen.inputs), ("truth", frozen.truth)):
-            method = _method(harmonise, frozen, matrix, genes[name])
-            sides.append(side.in_file(matrix.var, method, found[name]))
+        inputs, everything = (
+            [gene for gene in side.genes if gene in matrix.var.index] for side in (frozen.inputs, frozen.truth)
+        )
+        truth = subset_of_truth(learnt, frozen, training, everything, threads)
+        # Joint inputs are ranked as the truth is, over the same genes.
+        of_inputs = truth if frozen.rules.joint else frozen.reference_of_landmarks(inputs)
+        sides = [
+            side.in_file(matrix.var, _method(harmonise, frozen, matrix, genes), reference)
+            for side, genes, reference in (
+                (frozen.inputs, inputs, of_inputs),
+                (frozen.truth, everything, truth),
+            )
+        ]
         scaler = _Scaler(sides, LandmarkFiller(frozen.correlation))
         own = _own_moments(matrix, scaler, frozen, threads)
         _write(path, matrix, frozen, scaler, own, threads)

@@ -177,7 +177,7 @@ def genes_of_probes(
     if annotation is not None:
         known = platform_genes(str(annotation), read_annotation(annotation), genes)
     else:
-        known = _listed_probes(*lists, genes)
+        known = listed_probes(*lists, genes)
     known = known.drop_duplicates("own").set_index("own")
     found = pd.Index(probes).isin(known.index)
     if found.sum() < _FEWEST_KNOWN * len(probes):
@@ -191,7 +191,8 @@ def genes_of_probes(
     return columns.fillna({"gene": "", "symbol": "", "ensembl": ""}).reset_index(names="own")
 
 
-def _listed_probes(landmarks: str | Path, targets: str | Path, genes: GeneNames) -> pd.DataFrame:
+def listed_probes(landmarks: str | Path, targets: str | Path, genes: GeneNames) -> pd.DataFrame:
+    """Return the probes of HG-U133A that landmarks.tsv and targets.tsv list, as `genes_of_probes` does."""
     inputs = read_tsv(landmarks, ["entrez", "probe"]).rename(columns={"probe": "probes"})
     outputs = read_tsv(targets, ["entrez", "ensembl", "probes"])
     outputs["entrez"] = outputs["entrez"].where(outputs["entrez"] != "", outputs["ensembl"])

@@ -10,8 +10,8 @@ import numpy as np
 
 from landex.annotations import read_names, write_names
 from landex.errors import UserError
-from landex.files import atomic
 from landex.h5ad import Block
+from landex.hdf5 import create_hdf5
 from landex.vocabulary import SCALINGS
 
 # Samples and targets of a chunk, 1 MB: predictions are read by sample and by target.
@@ -55,7 +55,7 @@ class Predictions:
                     f"{self.genes[column]} ({scaling} scaling); fit it again, with stronger penalties"
                 )
         named = {**self.scores, **{f"{_SPREAD}{scaling}": spread for scaling, spread in self.spreads.items()}}
-        with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        with create_hdf5(path, sum(values.nbytes for values in named.values())) as file:
             for name, values in named.items():
                 chunk = tuple(max(1, min(pair)) for pair in zip(_CHUNK, values.shape, strict=True))
                 file.create_dataset(name, data=values, chunks=chunk, fletcher32=True)

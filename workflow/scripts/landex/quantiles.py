@@ -6,10 +6,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from landex.blocks import Block as Block
 from landex.orders import ROWS_AT_ONCE, Orders, fill_runs, orders_of
 from landex.threads import mapped_in_threads
 
-Block = NDArray[np.float32]
 Reference = NDArray[np.float64]
 # What tied values take: the reference at their mean rank, as R's preprocessCore and limma (ties = TRUE) do; the mean
 # of the reference over their ranks, as qnorm does; or the reference at their mean rank rounded down, as D-GEX does.

@@ -5,7 +5,6 @@ only: were its landmarks normalised together with targets during training, they 
 inference.
 """
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from landex.files import atomic
 from landex.h5ad import Block, Matrix, open_matrix
 from landex.harmonise import Method, by_quantiles
 from landex.moments import Correlation, Moments
+from landex.occupancy import Bins, Occupancy, OccupancyCounts
 from landex.parts import rows_of_part
 from landex.quantiles import Reference, Ties, mean_quantiles
 from landex.scores import SideScores
@@ -113,6 +113,8 @@ class References:
     correlation
         Correlation of the landmarks' z-scores, shrunk (Ledoit & Wolf 2004), shape (landmarks, landmarks):
         what fills a missing landmark from those that are there.
+    occupancy
+        Where the landmarks lie on the inputs' reference: what gives the reference of some landmarks alone.
     rules
         How they were learnt.
     """
@@ -120,7 +122,20 @@ class References:
     inputs: Side
     truth: Side
     correlation: Floats
+    occupancy: Occupancy
     rules: Rules = Rules()
+
+    def reference_of_landmarks(self, landmarks: list[str]) -> Reference:
+        """Return the reference of landmarks that are ranked among themselves alone, shape (len(landmarks),).
+
+        Parameters
+        ----------
+        landmarks
+            Genes, in any order, at least one.
+        """
+        if len(landmarks) == len(self.inputs.genes):
+            return self.inputs.reference
+        return self.occupancy.reference_of(self.inputs.features.index.get_indexer(landmarks))
 
     def write(self, path: str | Path) -> None:
         """Write references.h5."""
@@ -131,6 +146,8 @@ class References:
                 group["reference"] = side.reference
                 write_table(group, "features", side.features)
             file["correlation"] = self.correlation
+            file["occupancy/values"] = self.occupancy.values
+            file.create_dataset("occupancy/shares", data=self.occupancy.shares, compression="gzip", compression_opts=1)
             file.attrs["ties"] = self.rules.ties
             file.attrs["joint"] = self.rules.joint
             file.attrs["everything"] = self.rules.everything
@@ -146,7 +163,8 @@ class References:
             )
             said = file.attrs
             rules = Rules(said["ties"], bool(said["joint"]), bool(said["everything"]), float(said["added_deviation"]))
-            return cls(inputs, truth, file["correlation"][()], rules)
+            occupancy = Occupancy(file["occupancy/values"][()], file["occupancy/shares"][()])
+            return cls(inputs, truth, file["correlation"][()], occupancy, rules)
 
 
 def fit_references(
@@ -181,17 +199,19 @@ def fit_references(
         else _with_reference(compendium, list(landmarks.index), landmarks, training, threads)
     )
     inputs, truth = _with_moments(compendium, [inputs, truth], training, rules, threads)
-    scores = inputs.in_file(compendium.var, by_quantiles(rules.ties))
+    side = inputs.in_file(compendium.var, by_quantiles(rules.ties))
+    bins = Bins.of(inputs.reference)
 
-    def correlated(block: Block) -> Correlation:
-        return Correlation.of(scores.scores(block))
+    def gathered(block: Block) -> tuple[Correlation, OccupancyCounts]:
+        values = side.quantiles(block)
+        return Correlation.of(side.standardised(values)), bins.counted(values)
 
     blocks = (block for _, block in compendium.blocks(training))
-    total: Correlation | None = None
-    for part in mapped_in_threads(correlated, blocks, threads):
-        total = part if total is None else total + part
+    total: tuple[Correlation, OccupancyCounts] | None = None
+    for part in mapped_in_threads(gathered, blocks, threads):
+        total = part if total is None else (total[0] + part[0], total[1] + part[1])
     assert total is not None
-    return References(inputs, truth, total.shrunk(), rules)
+    return References(inputs, truth, total[0].shrunk(), total[1].occupancy(), rules)
 
 
 def _with_reference(
@@ -250,17 +270,17 @@ def _learnt_from(compendium: Matrix, split: str | Path, rules: Rules) -> NDArray
     return np.arange(compendium.shape[0]) if rules.everything else rows_of_part(split, "training")
 
 
-def subset_references(
+def subset_of_truth(
     compendium: Matrix,
     references: References,
     training: NDArray[np.intp],
-    sides: Mapping[str, list[str]],
+    measured: list[str],
     threads: int = 1,
-) -> dict[str, Reference]:
-    """Return the references of the genes that a cohort measures.
+) -> Reference:
+    """Return the truth reference of the genes that a cohort measures.
 
-    They are the mean quantiles of the normalised training samples over just these genes, so that a gene
-    lands where it lies in training although others are missing around it.
+    It is the mean quantiles of the normalised training samples over just these genes, so that a gene lands where it
+    lies in training although others are missing around it.
 
     Parameters
     ----------
@@ -270,28 +290,17 @@ def subset_references(
         The frozen references.
     training
         Rows of the training samples.
-    sides
-        The measured genes of `inputs` and of `truth`, in any order.
+    measured
+        The measured genes of `truth`, in any order.
     threads
         Threads; the result is the same with any number.
     """
-    found = {}
-    for name, side in (("inputs", references.inputs), ("truth", references.truth)):
-        measured = sides[name]
-        if len(measured) == len(side.genes):
-            found[name] = side.reference
-            continue
-        blocks = _normalised(compendium, references.rules.ties, side, training, measured, threads)
-        found[name] = mean_quantiles(blocks, len(measured), threads)
-    return found
-
-
-def _normalised(
-    compendium: Matrix, ties: Ties, side: Side, rows: NDArray[np.intp], genes: list[str], threads: int
-) -> Iterator[Block]:
-    """Yield some genes of rows in quantile units, in blocks."""
+    side = references.truth
+    if len(measured) == len(side.genes):
+        return side.reference
     places = compendium.var.index.get_indexer(side.genes)
-    chosen = pd.Index(side.genes).get_indexer(genes)
-    onto = by_quantiles(ties)
-    blocks = (block for _, block in compendium.blocks(rows))
-    yield from mapped_in_threads(lambda block: onto(block[:, places], side.reference)[:, chosen], blocks, threads)
+    chosen = pd.Index(side.genes).get_indexer(measured)
+    onto = by_quantiles(references.rules.ties)
+    blocks = (block for _, block in compendium.blocks(training))
+    normalised = mapped_in_threads(lambda block: onto(block[:, places], side.reference)[:, chosen], blocks, threads)
+    return mean_quantiles(normalised, len(measured), threads)

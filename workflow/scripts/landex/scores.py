@@ -49,7 +49,11 @@ class SideScores:
 
     def scores(self, block: Block) -> Block:
         """Return z-scores of the features, shape (rows, features), NaN where not measured."""
-        return (self.quantiles(block) - self.mean) / self.deviation
+        return self.standardised(self.quantiles(block))
+
+    def standardised(self, quantiles: Block) -> Block:
+        """Return z-scores of features in quantile units."""
+        return (quantiles - self.mean) / self.deviation
 
 
 def _columns(block: Block, columns: NDArray[np.intp]) -> Block:

@@ -14,3 +14,6 @@ NULL = "(mean)"
 
 # The quantiles of a sample's values that decide on log2, as columns of qc.tsv.
 QUANTILES = {"q00": 0.0, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q99": 0.99, "q100": 1.0}
+
+# What the values of new profiles can be; `auto` finds it.
+SCALES = ("auto", "log2", "linear", "counts", "tpm", "zscores")

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from landex.classes import load_class
 from landex.examples import open_parts
-from landex.models import Estimator, load_class, write_metrics, write_model, write_targets
+from landex.models import Estimator, write_metrics, write_model, write_targets
 
 
 def fit_baseline(

@@ -63,6 +63,11 @@ class KernelModel:
         predicted += self.intercept
         return predicted
 
+    def of_targets(self, targets: NDArray[np.intp]) -> "KernelModel":
+        """Return the model of some targets alone, by their places."""
+        chosen = np.ascontiguousarray(self.coefficients[:, targets])
+        return KernelModel(self.points, self.gamma, chosen, self.intercept[targets])
+
     @property
     def profiles(self) -> int:
         """Number of training profiles that the model carries, readable by whoever has its file."""

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from landex.evaluation.conformal import conformal_quantile
 from landex.evaluation.distance import distances, read_correlation
 from landex.evaluation.evaluate import evaluate
-from landex.evaluation.intervals import DISTANCE, SPREAD, scale_of
 from landex.evaluation.ranks import Floats, Mask
+from landex.evaluation.scales import DISTANCE, SPREAD, scale_of
 from landex.evaluation.targets import identifiers
 from landex.evaluation.trust import NEW_SERIES, NOTHING, SAME_SERIES, SAMPLES, Bars, trust_classes
 from landex.evaluation.units import bound_together

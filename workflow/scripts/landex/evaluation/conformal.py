@@ -1,9 +1,10 @@
-"""Split-conformal prediction: how far off a model may be, with a guarantee that needs no distribution."""
+"""Conformal prediction: how far off a model may be, and how unusual a sample is, without assuming a distribution."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from landex.evaluation.ranks import Floats, Mask
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 # Weights add up with rounding.
 _ROUNDING = 1e-9
@@ -51,3 +52,13 @@ def conformal_quantile(
     place = np.take_along_axis(order, first[None], axis=0)
     found = np.take_along_axis(scores, place, axis=0)[0]
     return np.where(reached.any(axis=0), found, np.inf)
+
+
+def conformal_p_values(distances: Floats, calibration: Floats) -> Floats:
+    """Return the share of calibration samples that lie at least as far, counting the sample itself.
+
+    (1 + #{calibration >= distance}) / (n + 1): below a only for a share a of samples that are exchangeable with the
+    calibration samples (Bates et al. 2023, Ann Stat 51:149).
+    """
+    nearer = np.searchsorted(np.sort(calibration), distances, side="left")
+    return (1 + len(calibration) - nearer) / (len(calibration) + 1)

@@ -2,15 +2,21 @@
 
 from pathlib import Path
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, solve_triangular
 
-from landex.h5ad import Block
+from landex.blocks import Block
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+
+def whitening(correlation: Floats) -> Floats:
+    """Return W, shape (landmarks, landmarks), such that z W has squares that add up to z' C^-1 z.
+
+    The transposed inverse of C's Cholesky factor; C is shrunken, so that it is far from singular.
+    """
+    return np.linalg.inv(np.linalg.cholesky(correlation)).T
 
 
 def distances(inputs: Block, correlation: Floats, measured: Mask | None = None) -> Floats:
@@ -29,9 +35,14 @@ def distances(inputs: Block, correlation: Floats, measured: Mask | None = None) 
     measured
         Of the shape of `inputs`: False where a landmark was filled in; all were measured by default.
     """
-    white = solve_triangular(cholesky(correlation, lower=True), inputs.T.astype(np.float64), lower=True)
+    return whitened_distances(inputs.astype(np.float64), whitening(correlation), measured)
+
+
+def whitened_distances(inputs: NDArray[np.floating], whitening: NDArray[np.floating], measured: Mask | None) -> Floats:
+    """Return `distances`, in the precision of both arrays, for whoever asks block by block."""
+    white = inputs @ whitening
     count = inputs.shape[1] if measured is None else np.maximum(measured.sum(axis=1), 1)
-    return np.sqrt(np.einsum("ij,ij->j", white, white) / count)
+    return np.sqrt(np.einsum("ij,ij->i", white, white) / count)
 
 
 def read_correlation(references: str | Path) -> Floats:
@@ -39,5 +50,7 @@ def read_correlation(references: str | Path) -> Floats:
 
     Not by `References`, whose module imports all that fitting takes.
     """
+    import h5py
+
     with h5py.File(references, "r") as file:
         return np.asarray(file["correlation"][:], np.float64)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from landex.evaluation.conformal import conformal_p_values
 from landex.evaluation.distance import distances, read_correlation
 from landex.examples import StoredExamples
 from landex.files import atomic
@@ -15,16 +16,6 @@ from landex.vocabulary import SCALINGS
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-
-
-def conformal_p_values(distances: Floats, calibration: Floats) -> Floats:
-    """Return the share of calibration samples that lie at least as far, counting the sample itself.
-
-    (1 + #{calibration >= distance}) / (n + 1): below a only for a share a of samples that are exchangeable with the
-    calibration samples (Bates et al. 2023, Ann Stat 51:149).
-    """
-    nearer = np.searchsorted(np.sort(calibration), distances, side="left")
-    return (1 + len(calibration) - nearer) / (len(calibration) + 1)
 
 
 def write_outliers(

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from landex.errors import UserError
@@ -35,8 +36,6 @@ class AnnDataFile:
 
 def map_text(values: object) -> list[str]:
     """Return a column as text, empty where it has no value."""
-    import pandas as pd
-
     column = pd.Series(values)
     return [("" if gone else str(value)) for value, gone in zip(column, column.isna(), strict=True)]
 
@@ -59,12 +58,14 @@ def open_anndata(path: Path) -> Iterator[AnnDataFile]:
 @contextmanager
 def create_anndata(path: Path, content: Content) -> Iterator["AnnDataWriter"]:
     """Write an .h5ad file."""
-    import pandas as pd
-
-    obs = pd.DataFrame(content.sample_fields, index=pd.Index(content.samples, name="sample"))
-    var = pd.DataFrame(content.gene_fields, index=pd.Index(content.genes, name="gene"))
-    with create_matrix(path, obs, var) as out:
+    with create_matrix(path, *annotations(content)) as out:
         yield AnnDataWriter(out)
+
+
+def annotations(content: Content) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return tables of samples and of genes, as AnnData's obs and var."""
+    obs = pd.DataFrame(content.sample_fields, index=pd.Index(content.samples, name="sample"))
+    return obs, pd.DataFrame(content.gene_fields, index=pd.Index(content.genes, name="gene"))
 
 
 class AnnDataWriter:

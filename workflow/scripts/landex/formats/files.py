@@ -5,30 +5,34 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from landex.errors import UserError
-from landex.formats.anndata_file import create_anndata, open_anndata
 from landex.formats.endings import SUFFIXES
-from landex.formats.gct import create_gct, open_gct
-from landex.formats.gctx import create_gctx, open_gctx
 from landex.formats.matrix_file import Content, MatrixFile, MatrixFileWriter
-from landex.formats.tables import create_table, open_table
 
-_Reader = Callable[[Path], AbstractContextManager[MatrixFile]]
+_Reader = Callable[[Path, str], AbstractContextManager[MatrixFile]]
 _Writer = Callable[[Path, Content], AbstractContextManager[MatrixFileWriter]]
-_FORMATS: dict[str, tuple[_Reader, _Writer]] = {
-    ".h5ad": (open_anndata, create_anndata),
-    ".gctx": (open_gctx, create_gctx),
-    ".gct": (open_gct, create_gct),
-    ".tsv": (open_table, create_table),
-    ".csv": (open_table, create_table),
-    ".txt": (open_table, create_table),
-}
 
 
 def _format(path: Path) -> tuple[_Reader, _Writer]:
-    for suffix in SUFFIXES:
-        if path.name.endswith(suffix):
-            return _FORMATS[suffix.removesuffix(".gz").removesuffix(".xz")]
-    raise UserError(f"{path}: not a matrix file that is known; known endings are {', '.join(SUFFIXES)}")
+    """Return what reads and what writes a file, of which only its own format is imported: AnnData's takes a second."""
+    known = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), None)
+    if known is None:
+        raise UserError(f"{path}: not a matrix file that is known; known endings are {', '.join(SUFFIXES)}")
+    ending = known.removesuffix(".gz").removesuffix(".xz")
+    if ending == ".h5ad":
+        from landex.formats.anndata_file import create_anndata, open_anndata
+
+        return lambda path, samples: open_anndata(path), create_anndata
+    if ending == ".gctx":
+        from landex.formats.gctx import create_gctx, open_gctx
+
+        return lambda path, samples: open_gctx(path), create_gctx
+    if ending == ".gct":
+        from landex.formats.gct import create_gct, open_gct
+
+        return lambda path, samples: open_gct(path), create_gct
+    from landex.formats.tables import create_table, open_table
+
+    return open_table, create_table
 
 
 def open_matrix_file(path: str | Path, samples: str = "columns") -> AbstractContextManager[MatrixFile]:
@@ -49,8 +53,7 @@ def open_matrix_file(path: str | Path, samples: str = "columns") -> AbstractCont
         If its ending is not known, or it cannot be read as what it says.
     """
     path = Path(path)
-    reader = _format(path)[0]
-    return open_table(path, samples) if reader is open_table else reader(path)
+    return _format(path)[0](path, samples)
 
 
 def create_matrix_file(

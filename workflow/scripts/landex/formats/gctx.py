@@ -16,7 +16,7 @@ from landex.errors import UserError
 from landex.files import atomic, check_room
 from landex.formats.matrix_file import ROWS, Content, Fields, Values, places_of_blocks
 
-_MATRIX, _GENES, _SAMPLES = "/0/DATA/0/matrix", "/0/META/ROW", "/0/META/COL"
+MATRIX, _GENES, _SAMPLES = "/0/DATA/0/matrix", "/0/META/ROW", "/0/META/COL"
 _CHUNK_BYTES = 1 << 20
 # Most of a file that is held at a time: CMap's chunks span a thousand samples.
 _BLOCK_BYTES = 64 << 20
@@ -27,10 +27,10 @@ class Gctx:
 
     def __init__(self, path: Path, file: h5py.File) -> None:
         self.path = path
-        for name in (_MATRIX, f"{_GENES}/id", f"{_SAMPLES}/id"):
+        for name in (MATRIX, f"{_GENES}/id", f"{_SAMPLES}/id"):
             if not isinstance(file.get(name), h5py.Dataset):
                 raise UserError(f"{path}: not a GCTX file: it has no data set {name}")
-        self._matrix = file[_MATRIX]
+        self._matrix = file[MATRIX]
         self.genes, self.samples = _texts(file[f"{_GENES}/id"]), _texts(file[f"{_SAMPLES}/id"])
         if self._matrix.shape != (len(self.samples), len(self.genes)):
             shape = " x ".join(map(str, self._matrix.shape))
@@ -122,26 +122,31 @@ class GctxWriter:
         self._matrix[place] = block
 
 
+def write_annotations(file: h5py.File, name: str, content: Content) -> None:
+    """Write all of a GCTX file but its matrix."""
+    file.attrs["version"] = np.bytes_("GCTX1.0")
+    file.attrs["src"] = name
+    for group, names, fields in (
+        (_GENES, content.genes, content.gene_fields),
+        (_SAMPLES, content.samples, content.sample_fields),
+    ):
+        for field, values in {"id": names, **_storable(fields)}.items():
+            encoded = np.array([value.encode("utf-8") for value in values] or [b""], dtype="S")[: len(values)]
+            file.create_dataset(f"{group}/{field}", data=encoded)
+
+
 @contextmanager
 def create_gctx(path: Path, content: Content) -> Iterator[GctxWriter]:
     """Write a GCTX file, float32 with checksums."""
     shape = (len(content.samples), len(content.genes))
     check_room(path, 4 * shape[0] * shape[1])
     with atomic(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["version"] = np.bytes_("GCTX1.0")
-        file.attrs["src"] = path.name
-        for group, names, fields in (
-            (_GENES, content.genes, content.gene_fields),
-            (_SAMPLES, content.samples, content.sample_fields),
-        ):
-            for name, values in {"id": names, **_storable(fields)}.items():
-                encoded = np.array([value.encode("utf-8") for value in values] or [b""], dtype="S")[: len(values)]
-                file.create_dataset(f"{group}/{name}", data=encoded)
+        write_annotations(file, path.name, content)
         filled = min(shape) > 0
         chunk = (max(1, min(shape[0], _CHUNK_BYTES // (4 * max(1, shape[1])))), shape[1])
         yield GctxWriter(
             file.create_dataset(
-                _MATRIX,
+                MATRIX,
                 shape,
                 np.float32,
                 chunks=chunk if filled else None,

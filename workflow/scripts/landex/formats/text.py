@@ -25,6 +25,10 @@ UNREADABLE = (OSError, EOFError, ValueError, csv.Error, lzma.LZMAError, zlib.err
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 # Cells that are parsed or written at a time.
 _CELLS = 4_000_000
+# Up to so many, Python reads a file sooner than pandas is imported.
+_FEW_CELLS = 100_000
+# What a number is made of; Python's float would take 1_000 too.
+_NUMERIC = frozenset("+-.0123456789eEinfINFatyATY")
 
 
 @contextmanager
@@ -74,6 +78,8 @@ def read_values(
     UserError
         If a cell is no number, with its sample and gene.
     """
+    if rows * len(columns) <= _FEW_CELLS:
+        return _read_few(path, first_row, columns, labels, rows, separator, quoting, said)
     import pandas as pd
 
     places = range(labels, labels + len(columns))
@@ -105,6 +111,54 @@ def read_values(
     if done != rows:
         raise ValueError(f"{done} rows, not the {rows} that are needed; is the file whole?")
     return texts, values
+
+
+def _read_few(
+    path: Path,
+    first_row: int,
+    columns: Sequence[str],
+    labels: int,
+    rows: int,
+    separator: str,
+    quoting: int,
+    said: str,
+) -> tuple[list[list[str]], Values]:
+    """Do what `read_values` does without pandas."""
+    texts: list[list[str]] = [[] for _ in range(labels)]
+    values = np.empty((rows, len(columns)))
+    done = 0
+    with open_text(path) as stream:
+        for _ in range(first_row):
+            stream.readline()
+        for row in csv.reader(stream, delimiter=separator, quoting=quoting):  # type: ignore[arg-type]
+            if not row:
+                continue
+            if done == rows or len(row) != labels + len(columns):
+                raise ValueError(f"the row of {row[0]} has {len(row)} cells, or is one too many")
+            for text, cell in zip(texts, row, strict=False):
+                text.append(cell)
+            for column, cell in enumerate(row[labels:]):
+                number = _number(cell)
+                if number is None:
+                    raise UserError(f"{path}: {said.format(column=columns[column], row=row[0])}: {cell!r} is no number")
+                values[done, column] = number
+            done += 1
+    if done != rows:
+        raise ValueError(f"{done} rows, not the {rows} that are needed; is the file whole?")
+    return texts, values
+
+
+def _number(cell: str) -> float | None:
+    """Return a cell's number, NaN where its value is missing; None where it holds something else."""
+    if cell in MISSING:
+        return float("nan")
+    stripped = cell.strip()
+    if not _NUMERIC.issuperset(stripped):
+        return None
+    try:
+        return float(stripped)
+    except ValueError:
+        return None
 
 
 def _numbers(path: Path, table: Any, columns: Sequence[str], rows: Sequence[str], said: str) -> Values:

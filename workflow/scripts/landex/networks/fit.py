@@ -13,12 +13,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from landex.classes import load_class
 from landex.errors import UserError
 from landex.examples import ExampleSource, open_parts
-from landex.files import check_room
 from landex.h5ad import open_matrix
 from landex.job import terminal
-from landex.models import load_class, write_metrics, write_model
+from landex.models import write_metrics, write_model
 from landex.networks.checkpoints import Checkpoints, checkpoint_key
 from landex.networks.course import Listener, write_history
 from landex.networks.devices import Device, DeviceWishes, choose_device, peak_gpu_memory_mb, sgemm_gflops, strategy_of
@@ -107,7 +107,6 @@ def fit_network(
         with _memory_told(wanted.batch):
             trained = trainer.train(checkpoints, _listeners(opened, wanted.epochs, Path(scratch).name, events))
         model = NetworkModel([[trained.network]])
-        check_room(weights, 4 * model.parameters)
         write_model(weights, "network", model)
         write_history(history, trained.course.history, "1.1")
         shown = {"kind": "network", "preset": preset, "settings": dict(settings), "device": device.description}

@@ -9,7 +9,7 @@ import h5py
 import pandas as pd
 
 from landex.examples import open_parts
-from landex.files import atomic, check_room
+from landex.files import atomic
 from landex.models import write_metrics, write_model
 from landex.networks.model import NetworkModel, joined
 
@@ -36,7 +36,6 @@ def join_networks(
     """
     folders = {piece: Path(folder) for piece, folder in pieces.items()}
     model = joined({_place(piece): _network(folder) for piece, folder in folders.items()})
-    check_room(weights, 4 * model.parameters)
     write_model(weights, "network", model)
     with atomic(history) as temporary:
         _histories(folders).to_csv(temporary, sep="\t", index=False)

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 
-from landex.h5ad import Block
+from landex.blocks import Block
 from landex.networks.network import Network
+
+if TYPE_CHECKING:
+    import h5py
 
 
 @dataclass(frozen=True)
@@ -44,14 +47,14 @@ class NetworkModel:
         """Number of fitted numbers of all networks."""
         return sum(network.parameters for members in self.parts for network in members)
 
-    def write(self, group: h5py.Group) -> None:
+    def write(self, group: "h5py.Group") -> None:
         """Store the model in an open HDF5 group, a group `part_1/member_1` a network."""
         for part, members in enumerate(self.parts, 1):
             for member, network in enumerate(members, 1):
                 network.write(group.create_group(f"part_{part}/member_{member}"))
 
     @classmethod
-    def read(cls, group: h5py.Group) -> "NetworkModel":
+    def read(cls, group: "h5py.Group") -> "NetworkModel":
         """Load what `write` stored."""
         # Counted, because HDF5 lists part_10 before part_2.
         parts = [group[f"part_{part}"] for part in range(1, len(group) + 1)]

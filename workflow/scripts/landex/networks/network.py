@@ -3,15 +3,19 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf, expit
 
-from landex.examples import ExampleSource
-from landex.h5ad import Block
+from landex.blocks import Block
 from landex.networks.settings import NetworkSettings
+
+if TYPE_CHECKING:
+    import h5py
+
+    from landex.examples import ExampleSource
 
 # Enough rows for products near the machine's peak; a layer of 9,000 units then takes 37 MB.
 _ROWS_OF_PREDICTION = 1024
@@ -45,7 +49,7 @@ class OutputScale:
         return cls(np.zeros(targets, np.float32), np.ones(targets, np.float32))
 
     @classmethod
-    def around(cls, source: ExampleSource) -> "OutputScale":
+    def around(cls, source: "ExampleSource") -> "OutputScale":
         """Fit the scale to the measured range of every target, block by block.
 
         A target with one value keeps its unit around that value, one without any around 0.
@@ -125,7 +129,7 @@ class Network:
         """Number of fitted numbers, those of a frozen ridge included."""
         return sum(array.size for path, array in self.arrays.items() if not path.endswith(_MOVING_STATISTICS))
 
-    def write(self, group: h5py.Group) -> None:
+    def write(self, group: "h5py.Group") -> None:
         """Store the network in an open HDF5 group: settings as JSON, arrays as datasets; no code."""
         group.attrs["settings"] = json.dumps(asdict(self.settings))
         group["centre"] = self.scale.centre
@@ -134,7 +138,7 @@ class Network:
             group[f"arrays/{path}"] = array
 
     @classmethod
-    def read(cls, group: h5py.Group) -> "Network":
+    def read(cls, group: "h5py.Group") -> "Network":
         """Load what `write` stored."""
         settings = NetworkSettings.from_mapping(json.loads(group.attrs["settings"]))
         stored = group["arrays"]

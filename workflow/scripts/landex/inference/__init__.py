@@ -1,0 +1,1 @@
+"""Inference: new profiles, of whatever platform and format, scored with a bundle."""
