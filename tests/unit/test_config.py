@@ -73,7 +73,7 @@ BAD = {
     "split: {fraction: [1]}": "split.fraction: unknown key; did you mean fractions?",
     "zzz: 1": (
         "zzz: unknown key; known are compendium, external, geo, quality, genes, preprocessing, normalise, split, "
-        "models, train, evaluation, report"
+        "models, train, evaluation, report, bundles, infer"
     ),
     "models: {deep: {lerning_rate: 0.1}}": "models.deep.lerning_rate: unknown key; did you mean learning_rate?",
     "external: {kidney: {platfrom: GPL96}}": "external.kidney.platfrom: unknown key; did you mean platform?",
@@ -428,10 +428,11 @@ def test_preprocessing_dgex_turns_the_keys_that_are_at_their_defaults() -> None:
 def test_every_key_has_a_default_or_a_reason_to_have_none() -> None:
     without = {place for place, schema, required in described(SCHEMA) if "default" not in schema}
     # Which source, or which group of one: no default; settings of models come from presets.
-    of_sources = ("geo", "platform", "matrix", "series", "group", "annotation", "lengths")
+    of_sources = ("geo", "list", "platform", "matrix", "series", "group", "annotation", "lengths", "licence")
     source = {f"/$defs/source.{key}" for key in of_sources}
     model = {f"/$defs/model.{key}" for key in SCHEMA["$defs"]["model"]["properties"]}
-    assert without - source - model == {".genes.targets/anyOf.random"}
+    inferred = {"/$defs/inference.profiles", "/$defs/inference.model"}
+    assert without - source - model - inferred == {".genes.targets/anyOf.random"}
 
 
 def test_no_part_of_the_schema_takes_unknown_keys() -> None:
