@@ -38,4 +38,4 @@ rule all:
 rule fetch:
     # Downloads only: for a machine with network before a run on one without.
     input:
-        expand(rules.retrieve.output.soft, series=sorted({source["geo"] for source in SERIES.values()})),
+        retrieved(),

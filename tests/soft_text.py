@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from landex.geo.receipts import Receipt
+from landex.geo.series import SeriesFiles
+
 PROBES = 180
 # Entrez ids and symbols of real genes, one a probe, used again where there are more probes than genes.
 GENES = (("16", "AARS1"), ("23", "ABCF1"), ("8813", "DPM1"), ("2268", "FGR"), ("7157", "TP53"), ("672", "BRCA1"))
@@ -77,3 +80,10 @@ def written(path: Path, text: str | bytes) -> Path:
     """Write a text gzipped."""
     path.write_bytes(gzip.compress(text if isinstance(text, bytes) else text.encode()))
     return path
+
+
+def received(path: Path) -> SeriesFiles:
+    """Write the receipt of a file beside it, as retrieving does."""
+    receipt = path.with_name(f"{path.name}.json")
+    Receipt(path.name, sha256="sum of " + path.name).write(receipt)
+    return SeriesFiles(receipt)

@@ -13,7 +13,7 @@ from configs import DEFAULT, ROOT, SCHEMA, completed, merged
 from jsonschema import Draft202012Validator
 
 from landex.config import meaning_problems, schema_problems, with_preprocessing, without_dropped
-from landex.geo import series_path
+from landex.geo.layout import series_path
 from landex.inputs import input_problems
 from landex.kinds import KINDS
 from landex.model_entries import model_settings
@@ -57,7 +57,7 @@ def test_a_small_config_has_no_problem_and_is_completed_by_defaults() -> None:
     assert config["split"] == {"by": "sample", "fractions": [0.8, 0.1, 0.1], "seed": 1}
     assert config["compendium"]["sources"]["gdsc"] == {
         "matrix": "resources/demo/gdsc.h5ad", "values": "auto", "genes": "auto", "harmonise": "quantiles",
-        "samples": "columns",
+        "samples": "columns", "file": "soft",
     }  # fmt: skip
     assert config["external"]["kidney"]["values"] == "auto"
     assert config["report"]["baseline"] == "ridge"
@@ -72,8 +72,8 @@ BAD = {
     "modles: {}": "modles: unknown key; did you mean models?",
     "split: {fraction: [1]}": "split.fraction: unknown key; did you mean fractions?",
     "zzz: 1": (
-        "zzz: unknown key; known are compendium, external, geo, genes, preprocessing, normalise, split, models, train, "
-        "evaluation, report"
+        "zzz: unknown key; known are compendium, external, geo, quality, genes, preprocessing, normalise, split, "
+        "models, train, evaluation, report, bundles, infer"
     ),
     "models: {deep: {lerning_rate: 0.1}}": "models.deep.lerning_rate: unknown key; did you mean learning_rate?",
     "external: {kidney: {platfrom: GPL96}}": "external.kidney.platfrom: unknown key; did you mean platform?",
@@ -99,7 +99,11 @@ BAD = {
     "models: {new: {preset: deep}}": "models.new: the key kind is missing",
     "models: {a b: {kind: ols}}": "models.a b: names are made of letters, digits, _ and - only",
     "external: {a/b: {matrix: x.tsv}}": "external.a/b: names are made of letters, digits, _ and - only",
-    "external: {kidney: {geo: GDS781}}": "external.kidney.geo: 'GDS781' does not match ^GSE[0-9]+$",
+    "external: {kidney: {geo: GSM781}}": "external.kidney.geo: 'GSM781' does not match ^(GSE|GDS)[0-9]+$",
+    "external: {kidney: {geo: GDS781}}": (
+        "external.kidney: the mirror resources/demo/geo has no file GDS781.soft.gz (no file "
+        "resources/demo/geo/datasets/GDSnnn/GDS781/soft/GDS781.soft.gz)"
+    ),
     "split: {fractions: [0.9, 0.1]}": "split.fractions: [0.9, 0.1] is too short",
     "split: {fractions: [1, 0, 0]}": None,
     "models: {deep: {dropout: 1}}": "models.deep.dropout: 1 is greater than or equal to the maximum of 1",
@@ -148,10 +152,23 @@ BAD = {
         "external.new: name either a GEO series (geo: GSE..., platform: GPL...) or a file (matrix: path)"
     ),
     "external: {kidney: {values: counts}}": (
-        "external.kidney: values: counts or tpm, series, annotation and lengths go with a matrix file only"
+        "external.kidney: values: counts or tpm go with a matrix file, or a series' file: counts or NAME, only"
     ),
-    "external: {kidney: {annotation: README.md}}": (
-        "external.kidney: values: counts or tpm, series, annotation and lengths go with a matrix file only"
+    "external: {kidney: {series: one}}": "external.kidney: series and lengths go with a matrix file only",
+    "external: {kidney: {annotation: READ.me}}": "external.kidney.annotation: there is no file READ.me",
+    "external: {kidney: {file: matrix}}": (
+        "external.kidney: the mirror resources/demo/geo has no file GSE781-GPL96_series_matrix.txt.gz (no file "
+        "resources/demo/geo/series/GSEnnn/GSE781/matrix/GSE781-GPL96_series_matrix.txt.gz)"
+    ),
+    "external: {kidney: {file: GSE782_counts.tsv.gz, values: counts}}": (
+        "external.kidney.file: GSE782_counts.tsv.gz is no file of GSE781"
+    ),
+    "external: {kidney: {file: GSE781_counts.tsv.gz}}": (
+        "external.kidney.values: say what GSE781_counts.tsv.gz holds (counts, tpm, linear or log2)"
+    ),
+    "external: {kidney: {file: counts, values: tpm}}": "external.kidney.values: file: counts are counts",
+    "external: {new: {matrix: resources/demo/gdsc.h5ad, file: matrix}}": (
+        "external.new.file: goes with a GEO series only"
     ),
     "external: {kidney: {genes: symbol}}": (
         "external.kidney.genes: goes with a matrix file only; a series' platform says it itself"
@@ -411,10 +428,11 @@ def test_preprocessing_dgex_turns_the_keys_that_are_at_their_defaults() -> None:
 def test_every_key_has_a_default_or_a_reason_to_have_none() -> None:
     without = {place for place, schema, required in described(SCHEMA) if "default" not in schema}
     # Which source, or which group of one: no default; settings of models come from presets.
-    of_sources = ("geo", "platform", "matrix", "series", "group", "annotation", "lengths")
+    of_sources = ("geo", "list", "platform", "matrix", "series", "group", "annotation", "lengths", "licence")
     source = {f"/$defs/source.{key}" for key in of_sources}
     model = {f"/$defs/model.{key}" for key in SCHEMA["$defs"]["model"]["properties"]}
-    assert without - source - model == {".genes.targets/anyOf.random"}
+    inferred = {"/$defs/inference.profiles", "/$defs/inference.model"}
+    assert without - source - model - inferred == {".genes.targets/anyOf.random"}
 
 
 def test_no_part_of_the_schema_takes_unknown_keys() -> None:

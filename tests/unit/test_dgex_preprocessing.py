@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from landex.compendium import write_compendium
+from landex.compendium import CompendiumFiles, Joining, write_compendium
 from landex.features import dgex_features
 from landex.genes import GeneTables
 from landex.h5ad import open_matrix
@@ -98,19 +98,20 @@ def prepare(paper: Paper, resources: Path) -> None:
     for name, file in (("gtex", "gtex.gctx"), ("genomes", "GD462.txt")):
         source = MatrixSource(name, str(paper.path(file)), "log2", collapse="dgex")
         write_matrix_cohort(source, tables, paper.path(f"{name}.h5ad"), paper.path(f"{name}.qc.tsv"))
-    files = [paper.path(name) for name in ("compendium.h5ad", "duplicates.tsv", "lost.tsv")]
+    files = CompendiumFiles(*map(paper.path, ("compendium.h5ad", "duplicates.tsv", "lost.tsv", "provenance.tsv")))
     cohorts = {name: paper.path(f"{name}.h5ad") for name in ("bged", "gtex", "genomes")}
-    write_compendium({"bged": cohorts.pop("bged")}, cohorts, None, *files)
+    fates = {"bged": paper.path("bged.qc.tsv")}
+    write_compendium({"bged": cohorts.pop("bged")}, cohorts, fates, Joining(distance=None), files)
     roles = GeneRoles(None, "dgex", str(tables.landmarks), str(tables.targets), by_features=True)
-    write_roles(files[0], files[2], roles, paper.path("genes.tsv"))
-    write_parts(files[0], "sample", [0.8, 0.1, 0.1], 1, paper.path("split.tsv"))
+    write_roles(files.matrix, files.lost, roles, paper.path("genes.tsv"))
+    write_parts(files.matrix, "sample", [0.8, 0.1, 0.1], 1, paper.path("split.tsv"))
     references = paper.path("references.h5")
     rules = Rules.of("dgex", "mean_rank")
-    write_references(files[0], paper.path("genes.tsv"), paper.path("split.tsv"), rules, 2, references)
-    normalise_compendium(files[0], references, paper.path("normalised.bged.h5ad"), 2)
+    write_references(files.matrix, paper.path("genes.tsv"), paper.path("split.tsv"), rules, 2, references)
+    normalise_compendium(files.matrix, references, paper.path("normalised.bged.h5ad"), 2)
     for name, cohort in cohorts.items():
         out = paper.path(f"normalised.{name}.h5ad")
-        normalise_external(cohort, files[0], paper.path("split.tsv"), references, out, "distinct_ranks", 0.5, 2)
+        normalise_external(cohort, files.matrix, paper.path("split.tsv"), references, out, "distinct_ranks", 0.5, 2)
 
 
 def quantiles_of(data: Floats) -> Floats:

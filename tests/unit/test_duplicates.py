@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import norm, rankdata
 
 from landex.duplicates import Pair, groups_of, near_pairs, normal_scores
 
@@ -66,6 +66,35 @@ def test_the_size_of_blocks_changes_nothing(block: int, monkeypatch: pytest.Monk
     monkeypatch.setattr("landex.duplicates._BLOCK", block)
     assert pairs_of(scores, scores, 0.2) == pytest.approx(within)
     assert pairs_of(first, second, 0.2) == pytest.approx(between)
+
+
+@pytest.mark.parametrize("dimensions", [1, 4])
+@pytest.mark.parametrize("many", [0, 1_000_000])
+@pytest.mark.parametrize("distance", [0.02, 0.2, 0.9])
+def test_few_dimensions_and_either_way_of_measuring_miss_no_pair(
+    dimensions: int, many: int, distance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = scores_with_copies(np.random.default_rng(3), 60, 80)
+    expected = by_brute_force(scores, scores, distance)
+    assert len(expected) > 5
+    small = {"_DIMENSIONS": dimensions, "_MANY": many, "_WHOLE_BLOCK": 7, "_CHOOSING": 9, "_BLOCK": 16}
+    for name, value in small.items():
+        monkeypatch.setattr(f"landex.duplicates.{name}", value)
+    assert pairs_of(scores, scores, distance) == pytest.approx(expected)
+    first, second = scores[:33], scores[33:]
+    assert pairs_of(first, second, distance) == pytest.approx(by_brute_force(first, second, distance))
+
+
+@given(seeds, st.sampled_from([np.float32, np.float64]))
+def test_normal_scores_are_those_of_scipys_ranks(seed: int, kind: type) -> None:
+    random = np.random.default_rng(seed)
+    values = random.integers(0, 30, (40, 50)).astype(kind) if seed % 2 else random.normal(size=(40, 50)).astype(kind)
+    values[random.random(values.shape) < 0.2] = np.nan
+    values[3] = np.nan
+    measured = np.sum(~np.isnan(values), axis=1, keepdims=True)
+    ranks = rankdata(values, axis=1, nan_policy="omit")
+    expected = np.nan_to_num(norm.ppf((ranks - 0.375) / (measured + 0.25)))
+    np.testing.assert_allclose(normal_scores(values), expected, atol=1e-6)
 
 
 def test_the_distance_itself_still_counts() -> None:

@@ -24,9 +24,9 @@ PYTHONS = ["3.11", "3.12", "3.13"]
 LINUX = {"sys_platform": "linux", "platform_system": "Linux", "platform_machine": "x86_64"}
 MAC = {"sys_platform": "darwin", "platform_system": "Darwin", "platform_machine": "arm64"}
 # conda-forge has one TensorFlow; PyPI has one more, without the GPU.
-NAME_IN_LOCK = {"tensorflow": "tensorflow-cpu"}
+NAME_IN_LOCK = {"tensorflow": "tensorflow-cpu", "python-isal": "isal"}
 # Where a package is imported under another name than it is installed under, or comes with another one.
-NAME_OF_IMPORT = {"GEOparse": "geoparse", "sklearn": "scikit-learn", "markupsafe": "jinja2"}
+NAME_OF_IMPORT = {"GEOparse": "geoparse", "isal": "python-isal", "sklearn": "scikit-learn", "markupsafe": "jinja2"}
 
 
 @dataclass(frozen=True)

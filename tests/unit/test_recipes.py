@@ -1,16 +1,28 @@
 """Recipes: overlays that a user hands to Snakemake beside the default config."""
 
+import gzip
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from configs import DEFAULT, ROOT, SCHEMA, completed, merged
+from geo_files import HERE, SHARED
+from soft_text import received
 
 from landex.config import meaning_problems, schema_problems, with_preprocessing
+from landex.genes import GeneTables
+from landex.geo.layout import series_path
+from landex.geo.series import SeriesSource, write_series_cohort
 from landex.grids import expanded
+from landex.h5ad import open_matrix
 from landex.inputs import input_problems
 from landex.model_entries import model_settings, pieces
+from landex.source_lists import expanded_sources
+from landex.tsv import read_tsv
 
 OWN_FILES = {
     "dgex-paper": {
@@ -31,7 +43,7 @@ def test_a_recipe_over_the_default_config_has_no_problem(recipe: Path, monkeypat
     monkeypatch.chdir(ROOT)
     config = config_with(recipe)
     assert schema_problems(config, SCHEMA) == []
-    config = with_preprocessing(completed(config))
+    config = expanded_sources(with_preprocessing(completed(config)))
     assert meaning_problems(config) == []
     # The paper's own files are the user's to bring.
     own = [f"{section}: there is no file data/{file}" for section, file in OWN_FILES.get(recipe.stem, {}).items()]
@@ -40,7 +52,7 @@ def test_a_recipe_over_the_default_config_has_no_problem(recipe: Path, monkeypat
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_names_no_model_to_drop_that_the_default_config_does_not_have(recipe: Path) -> None:
-    overlay = yaml.safe_load(recipe.read_text(encoding="utf-8"))["models"]
+    overlay = yaml.safe_load(recipe.read_text(encoding="utf-8")).get("models", {})
     assert {name for name, entry in overlay.items() if entry is None} <= DEFAULT["models"].keys()
 
 
@@ -78,3 +90,76 @@ def test_the_single_gene_recipe_has_one_target_a_network_and_linear_regression()
     assert config["genes"]["targets"] == {"random": 1, "seed": 1}
     assert {name: model["kind"] for name, model in config["models"].items()} == {"ols": "ols", "relu_tanh": "network"}
     assert config["report"]["baseline"] == "ols"
+
+
+LISTS = sorted((ROOT / "resources" / "recipes").glob("gpl*.tsv"))
+
+
+def samples_in(path: Path, platform: str) -> int:
+    """Return how many samples of a platform a family file holds, by gzip alone."""
+    with gzip.open(path, "rt", encoding="latin-1") as stream:
+        return sum(line.strip() == f"!Sample_platform_id = {platform}" for line in stream)
+
+
+@pytest.mark.parametrize("path", LISTS, ids=lambda path: path.stem)
+def test_lists_name_series_of_their_platform_once_and_say_what_was_verified(path: Path) -> None:
+    table = read_tsv(path, ["series", "platform", "samples", "verified", "title"])
+    assert table["series"].is_unique
+    assert set(table["platform"]) == {path.stem.upper()}
+    assert table["samples"].astype(int).gt(0).all()
+    assert set(table["verified"]) <= {"file", "list", "no"}
+
+
+@HERE
+@pytest.mark.parametrize("path", LISTS, ids=lambda path: path.stem)
+def test_what_lists_call_verified_is_what_the_files_here_hold(path: Path) -> None:
+    for row in read_tsv(path, ["series"]).to_dict("records"):
+        if row["verified"] != "no":
+            (file,) = SHARED.glob(f"{row['series']}[._]*soft.gz")
+            assert samples_in(file, row["platform"]) == int(row["samples"])
+
+
+PROBES = ROOT / "resources" / "recipes" / "gpl96_highest_mean.tsv.gz"
+BLADDER = SHARED.parent / "matrices" / "bladderbatch_hgu133a_22283x57.tsv.gz"
+
+
+def genes_of_gpl96() -> dict[str, str]:
+    """Return the gene of every probe of GPL96 that names one, from the family file by gzip alone."""
+    with gzip.open(ROOT / "resources/demo/geo" / series_path("GSE781"), "rt", encoding="latin-1") as stream:
+        lines = iter(stream)
+        next(line for line in lines if line.startswith("^PLATFORM = GPL96"))
+        next(line for line in lines if line.startswith("!platform_table_begin"))
+        column = next(lines).rstrip("\n").split("\t").index("ENTREZ_GENE_ID")
+        rows = [line.rstrip("\n").split("\t") for line in takewhile(lambda line: line[0] != "!", lines)]
+    return {row[0]: row[column] for row in rows if row[column].isdecimal()}
+
+
+def test_the_list_of_highest_means_names_a_probe_of_every_gene_that_gpl96_measures() -> None:
+    table = read_tsv(PROBES, ["entrez", "symbol", "ensembl", "probes"])
+    genes = genes_of_gpl96()
+    assert table["entrez"].is_unique
+    assert [genes[probe] for probe in table["probes"]] == table["entrez"].tolist()
+    assert len(table) > 12_000
+
+
+@pytest.mark.skipif(not BLADDER.is_file(), reason=f"there is no file {BLADDER}")
+def test_every_probe_of_the_list_has_the_highest_mean_of_its_gene() -> None:
+    means = pd.read_csv(BLADDER, sep="\t", index_col=0).mean(axis=1)
+    best: dict[str, float] = {}
+    for probe, gene in genes_of_gpl96().items():
+        best[gene] = max(best.get(gene, -np.inf), means[probe])
+    table = read_tsv(PROBES, ["entrez", "probes"])
+    expected = [best[gene] for gene in table["entrez"]]
+    np.testing.assert_allclose(means[table["probes"]], expected, rtol=1e-6)
+
+
+def test_a_series_collapsed_by_the_list_has_one_probe_a_gene(tmp_path: Path) -> None:
+    genes = ROOT / "resources" / "genes"
+    tables = GeneTables(genes / "ids.tsv.gz", genes / "landmarks.tsv", genes / "targets.tsv")
+    file = tmp_path / "GSE781_family.soft.gz"
+    file.symlink_to(ROOT / "resources/demo/geo" / series_path("GSE781"))
+    source = SeriesSource("kidney", "GSE781", "GPL96", collapse=str(PROBES))
+    write_series_cohort(source, received(file), tables, tmp_path / "c.h5ad", tmp_path / "c.qc.tsv")
+    with open_matrix(tmp_path / "c.h5ad") as matrix:
+        assert (matrix.var["columns"] == 1).all()
+        assert matrix.shape == (17, len(read_tsv(PROBES, ["probes"])))

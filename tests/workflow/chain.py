@@ -227,7 +227,7 @@ class Chain:
         return _each("cohort_series", ("kidney",)) | self.compendium()
 
     def retrieve(self) -> Jobs:
-        return Jobs({"retrieve GSE781"}) | self.cohort_series()
+        return Jobs({"retrieve GSE781_family.soft.gz"}) | self.cohort_series()
 
     def everything(self) -> Jobs:
         return self.retrieve() | self.cohort_matrix()

@@ -158,7 +158,11 @@ FAILURES = [
         "landex: data/geuvadis.tsv.gz: sample NA20505, gene ENSG00000008283: 'many' is no number",
         ("results/cohorts/geuvadis.h5ad", "results/cohorts/geuvadis.qc.tsv"),
     ),
-    Failure(cut_short, "landex: GSE781: not to be had from data/geo", ("resources/downloads/GSE781_family.soft.gz",)),
+    Failure(
+        cut_short,
+        "landex: GSE781_family.soft.gz: not to be had from data/geo",
+        ("resources/downloads/GSE781_family.soft.gz.json",),
+    ),
 ]
 
 

@@ -201,6 +201,8 @@ GENES_AND_SAMPLES = [
         CHAIN.cohort_matrix("gdsc"),
     ),
     Change("D-GEX's landmarks", setting("genes", "landmarks", to="dgex"), after("roles")),
+    Change("which genes are joined", setting("compendium", "join", to="outer"), after("compendium")),
+    Change("how many samples may lack a gene", setting("compendium", "missing_genes", to=0.5), after("compendium")),
     Change("the distance of duplicates", setting("compendium", "duplicates", "distance", to=0.1), after("compendium")),
 ]
 
@@ -241,6 +243,13 @@ COHORTS = [
     Change("a mirror elsewhere", move_mirror, NOTHING),
     Change("the mirror's retries", setting("geo", "retries", to=9), NOTHING),
     Change("the mirror's timeout", setting("geo", "timeout", to=99), NOTHING),
+    Change("no network", setting("geo", "offline", to=True), NOTHING),
+    Change("the largest download", setting("geo", "largest_mb", to=10), NOTHING),
+    # The only series is an external cohort, which is never left out.
+    Change("going on without", setting("geo", "on_error", to="skip"), NOTHING),
+    Change("the share of missing values", setting("quality", "missing", to=0.5), CHAIN.cohorts()),
+    Change("the bar of outliers", setting("quality", "outlier", to=0.5), after("cohort_series")),
+    Change("probes of several genes", setting("compendium", "ambiguous_probes", to="first"), after("cohort_series")),
 ]
 
 SPELLING = [

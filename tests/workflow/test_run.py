@@ -11,10 +11,12 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from anndata import AnnData
 
 from landex.bundles.bundle import open_bundle
 from landex.formats.files import open_matrix_file
+from landex.geo.download import Access
 from landex.predictions import Predictions
 from workflow.chain import CHAIN, NOTHING
 from workflow.changes import setting
@@ -45,6 +47,7 @@ RESULTS = {
     "compendium/compendium.h5ad",
     "compendium/duplicates.tsv",
     "compendium/lost_genes.tsv",
+    "compendium/provenance.tsv",
     "split/genes.tsv",
     "split/split.tsv",
     "normalised/references.h5",
@@ -115,7 +118,10 @@ def test_a_run_leaves_the_promised_files_and_no_others(finished: Finished) -> No
     files = files_below(finished.project.root / "results")
     beside = re.compile(r"(variations/[^/]+/)?(logs|benchmarks)/")
     assert {file for file in files if not beside.match(file)} == RESULTS
-    assert set(files_below(finished.project.root / "resources" / "downloads")) == {"GSE781_family.soft.gz"}
+    downloads = set(files_below(finished.project.root / "resources" / "downloads"))
+    assert downloads == {
+        f"{place}GSE781_family.soft.gz{end}" for place, end in (("", ""), ("", ".json"), (".", ".json"))
+    }
 
 
 def test_every_job_has_a_log_and_a_benchmark_of_its_own(finished: Finished, tmp_path: Path) -> None:
@@ -293,4 +299,13 @@ def test_after_a_change_the_next_run_makes_up_for_it(finished: Finished, tmp_pat
 
 
 def test_fetch_only_downloads(new: Project) -> None:
-    assert new.planned("fetch") == {"retrieve GSE781"}
+    assert new.planned("fetch") == {"retrieve GSE781_family.soft.gz"}
+
+
+def test_all_downloads_together_ask_three_times_a_second(new: Project) -> None:
+    """Every job holds one of three, for a second a request (`landex.geo.download.Access.turn`)."""
+    (resources,) = re.findall(r"^    resources: (.*)$", new.snakemake("--dry-run", "fetch").stdout, re.MULTILINE)
+    assert "geo_requests=1" in resources.split(", ")
+    profile = yaml.safe_load((new.root / "profiles/default/config.yaml").read_text(encoding="utf-8"))
+    assert profile["resources"]["geo_requests"] == 3
+    assert Access("mirror").turn == 1

@@ -3,7 +3,9 @@
 
 rule cohort_series:
     input:
-        soft=lambda wildcards: rules.retrieve.output.soft.format(series=SERIES[wildcards.cohort]["geo"]),
+        values=lambda wildcards: receipt_of(file_of(SERIES[wildcards.cohort])),
+        family=lambda wildcards: list(map(receipt_of, family_of(SERIES[wildcards.cohort]))),
+        annotation=annotation_of,
         names="resources/genes/ids.tsv.gz",
         landmarks="resources/genes/landmarks.tsv",
         targets="resources/genes/targets.tsv",
@@ -26,10 +28,16 @@ rule cohort_series:
     params:
         series=lambda wildcards: SERIES[wildcards.cohort]["geo"],
         platform=lambda wildcards: SERIES[wildcards.cohort]["platform"],
-        scale=lambda wildcards: SERIES[wildcards.cohort]["values"],
-        group=lambda wildcards: SERIES[wildcards.cohort].get("group", SERIES[wildcards.cohort]["geo"]),
+        values=lambda wildcards: SERIES[wildcards.cohort]["values"],
+        file=lambda wildcards: SERIES[wildcards.cohort]["file"],
+        group=lambda wildcards: SERIES[wildcards.cohort].get("group", ""),
+        ambiguous=config["compendium"]["ambiguous_probes"],
         collapse=COLLAPSE,
-        files=[file_fingerprint(path) for path in own_features()],
+        missing=QUALITY["missing"],
+        outlier=QUALITY["outlier"],
+        # What is tested on has to be there; a source may be left out.
+        skip=lambda wildcards: config["geo"]["on_error"] == "skip" and wildcards.cohort in SOURCES,
+        files=lambda wildcards: list(map(file_fingerprint, (*own_annotation(wildcards), *own_features()))),
         code=code("cohort_series"),
     script:
         "../scripts/cohort_series.py"
@@ -71,6 +79,7 @@ rule cohort_matrix:
         lengths=lambda wildcards: MATRICES[wildcards.cohort].get("lengths"),
         samples=lambda wildcards: MATRICES[wildcards.cohort]["samples"],
         collapse=COLLAPSE,
+        missing=QUALITY["missing"],
         dgex_duplicates=lambda wildcards: wildcards.cohort in SOURCES and DUPLICATES["rule"] == "dgex",
         code=code("cohort_matrix"),
     script:

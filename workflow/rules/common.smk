@@ -13,11 +13,15 @@ SCHEMA = Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml")
 sys.path.insert(0, str(SCRIPTS))
 
 from landex.config import meaning_problems, schema_problems, with_preprocessing, without_dropped
+from landex.errors import UserError
 from landex.fingerprint import FileFingerprints, code_fingerprint
+from landex.geo.layout import NAMES, annotation_name, family_name, file_of_source, kept_in
+from landex.geo.receipts import next_attempt
 from landex.grids import expanded
-from landex.inputs import geo_file, input_problems
+from landex.inputs import input_problems
 from landex.kinds import BLEND, KINDS, NETWORK, module_of
 from landex.model_entries import WHOLE, model_settings, piece_part, piece_settings, pieces, training_memory_mb
+from landex.source_lists import expanded_sources
 from landex.variations import resplit, thinned
 from landex.vocabulary import PARTS
 
@@ -34,6 +38,10 @@ stop_at(schema_problems(config, yaml.safe_load(SCHEMA.read_text(encoding="utf-8"
 config = without_dropped(config)
 validate(config, str(SCHEMA))
 config = with_preprocessing(config)
+try:
+    config = expanded_sources(config)
+except UserError as error:
+    stop_at([error])
 stop_at(meaning_problems(config))
 stop_at(input_problems(config))
 
@@ -58,6 +66,7 @@ PREDICTED = ["calibrate", *EVALUATED]
 BASELINE = config["report"]["baseline"]
 COLLAPSE = config["compendium"]["collapse"]
 DUPLICATES = config["compendium"]["duplicates"]
+QUALITY = config["quality"]
 # The run itself, whose name is empty, and the same with another split or with fewer training samples.
 RESPLIT = {"": config["split"]["by"], **resplit(config)}
 THINNED = thinned(config)
@@ -174,10 +183,59 @@ def one_of(names):
 
 
 def origin_of(wildcards):
-    """Return what a series comes from: its content in a mirror that is a folder, else the mirror's address."""
+    """Return what a file comes from: its content in a mirror that is a folder, else the mirror's address."""
     mirror = config["geo"]["mirror"]
-    path = geo_file(mirror, wildcards.series)
-    return file_fingerprint(path) if path else mirror
+    path = kept_in(mirror, wildcards.file)
+    return file_fingerprint(path) if path and path.is_file() else mirror
+
+
+def receipt_of(name):
+    """Return the receipt of a file of GEO."""
+    return rules.retrieve.output.receipt.format(file=name)
+
+
+def attempt_of(wildcards):
+    """Return how many calls failed to get a file for a reason that may have passed."""
+    return next_attempt(receipt_of(wildcards.file))
+
+
+def file_of(source):
+    """Return the name of the file that a series' values are read from."""
+    return file_of_source(source["geo"], source["platform"], source["file"])
+
+
+def family_of(source):
+    """Return the name of the file that describes a series' samples, where the one with their values does not."""
+    return (
+        [] if source["geo"].startswith("GDS") or source["file"] in ("soft", "matrix") else [family_name(source["geo"])]
+    )
+
+
+def own_annotation(wildcards):
+    """Return the user's own table of a platform's probes, where a series has one."""
+    annotation = SERIES[wildcards.cohort].get("annotation", "geo")
+    return [] if annotation == "geo" else [annotation]
+
+
+def is_annotated_by_geo(source):
+    """Tell whether a series' probes are named by GEO's annotation of their platform: a series matrix has no names."""
+    is_matrix = source["file"] == "matrix" and source["geo"].startswith("GSE")
+    return source.get("annotation", "geo" if is_matrix else "") == "geo"
+
+
+def annotation_of(wildcards):
+    """Return the table of a series' probes, where it is not in the series' own file."""
+    source = SERIES[wildcards.cohort]
+    if is_annotated_by_geo(source):
+        return [receipt_of(annotation_name(source["platform"]))]
+    return [ancient(path) for path in own_annotation(wildcards)]
+
+
+def retrieved():
+    """Return the receipts of all files of GEO that the run is made from."""
+    names = [name for source in SERIES.values() for name in (file_of(source), *family_of(source))]
+    names += [annotation_name(source["platform"]) for source in SERIES.values() if is_annotated_by_geo(source)]
+    return sorted({receipt_of(name) for name in names})
 
 
 def own_features():
@@ -290,4 +348,4 @@ wildcard_constraints:
     model=one_of(MODELS),
     variation=one_variation_of([*RESPLIT, *THINNED]),
     name=one_of(INFERRED),
-    series=r"GSE\d+",
+    file=NAMES,

@@ -3,16 +3,19 @@
 from landex.job import job
 
 with job(snakemake.log[0], __file__):
-    from landex.genes import GeneTables
-    from landex.series import SeriesSource, write_series_cohort
+    from pathlib import Path
 
+    from landex.cohort import Limits
+    from landex.genes import GeneTables
+    from landex.geo.series import SeriesFiles, SeriesSource, write_series_cohort
+
+    given, params = snakemake.input, snakemake.params
+    settings = ("series", "platform", "values", "group", "collapse", "file", "ambiguous")
     source = SeriesSource(
-        name=snakemake.wildcards.cohort,
-        series=snakemake.params.series,
-        platform=snakemake.params.platform,
-        values=snakemake.params.scale,
-        group=snakemake.params.group,
-        collapse=snakemake.params.collapse,
+        snakemake.wildcards.cohort,
+        **{name: params[name] for name in settings},
+        limits=Limits(params.missing, params.outlier),
     )
-    tables = GeneTables(snakemake.input.names, snakemake.input.landmarks, snakemake.input.targets)
-    write_series_cohort(source, snakemake.input.soft, tables, snakemake.output.matrix, snakemake.output.qc)
+    files = SeriesFiles(Path(given.values), *(next(map(Path, some), None) for some in (given.family, given.annotation)))
+    tables = GeneTables(given.names, given.landmarks, given.targets)
+    write_series_cohort(source, files, tables, snakemake.output.matrix, snakemake.output.qc, params.skip)

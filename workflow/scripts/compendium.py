@@ -5,13 +5,14 @@ from pathlib import Path
 from landex.job import job
 
 with job(snakemake.log[0], __file__):
-    from landex.compendium import write_compendium
+    from landex.compendium import CompendiumFiles, Joining, write_compendium
 
+    given, params = snakemake.input, snakemake.params
     write_compendium(
-        {name: Path(path) for name, path in zip(snakemake.params.sources, snakemake.input.sources, strict=True)},
-        {name: Path(path) for name, path in zip(snakemake.params.external, snakemake.input.external, strict=True)},
-        snakemake.params.distance,
-        snakemake.output.matrix,
-        snakemake.output.duplicates,
-        snakemake.output.lost,
+        dict(zip(params.sources, map(Path, given.sources), strict=True)),
+        dict(zip(params.external, map(Path, given.external), strict=True)),
+        dict(zip(params.sources, map(Path, given.fates), strict=True)),
+        Joining(params.join, params.missing_genes, params.distance),
+        CompendiumFiles(*map(Path, snakemake.output)),
+        snakemake.threads,
     )

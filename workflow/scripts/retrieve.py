@@ -1,10 +1,13 @@
-"""Rule retrieve: one GEO series from a mirror."""
+"""Rule retrieve: one file of GEO from a mirror."""
 
 from landex.job import job
 
 with job(snakemake.log[0], __file__):
-    from landex.geo import fetch_series
+    from landex.geo.download import Access
+    from landex.geo.retrieve import retrieve
 
-    # Params hold what the series comes from; where a folder lies and how hard to try changes no result.
+    # Params hold what the file comes from; where a folder lies and how hard to try changes no result.
     geo = snakemake.config["geo"]
-    fetch_series(snakemake.wildcards.series, geo["mirror"], snakemake.output.soft, geo["retries"], geo["timeout"])
+    access = Access(*(geo[key] for key in ("mirror", "retries", "timeout", "offline", "largest_mb")))
+    skip = geo["on_error"] == "skip"
+    retrieve(snakemake.wildcards.file, access, snakemake.output.receipt, snakemake.params.attempt, skip)

@@ -20,7 +20,7 @@ Settings = dict[str, Any]
 DEFAULT_LANDMARKS = "resources/genes/landmarks.tsv"
 _RESERVED_COHORTS = {*PARTS, "compendium"}
 # Keys of a source that say how to read a matrix file.
-_OF_MATRICES = {"series", "annotation", "lengths"}
+_OF_MATRICES = {"series", "lengths"}
 
 
 def without_dropped(config: Mapping[str, Any]) -> Settings:
@@ -180,10 +180,12 @@ def _source_problems(sources: Mapping[str, Settings], section: str) -> Iterator[
             yield f"{place}: name either a GEO series (geo: GSE..., platform: GPL...) or a file (matrix: path)"
         elif "geo" in source and "platform" not in source:
             yield f"{place}: say which platform of {source['geo']} to take (platform: GPL...)"
-        elif "geo" in source and (source["values"] in ("counts", "tpm") or _OF_MATRICES & source.keys()):
-            yield f"{place}: values: counts or tpm, series, annotation and lengths go with a matrix file only"
-        elif "geo" in source and source["genes"] != "auto":
-            yield f"{place}.genes: goes with a matrix file only; a series' platform says it itself"
+        elif "geo" in source and _OF_MATRICES & source.keys():
+            yield f"{place}: series and lengths go with a matrix file only"
+        elif "geo" in source:
+            yield from _geo_problems(place, source)
+        elif source["file"] != "soft":
+            yield f"{place}.file: goes with a GEO series only"
         elif source["samples"] == "rows" and not _is_table(source.get("matrix", "")):
             yield f"{place}.samples: goes with .tsv, .txt and .csv only; the other formats say it themselves"
         elif "annotation" in source and source["genes"] not in ("auto", "probe"):
@@ -192,6 +194,24 @@ def _source_problems(sources: Mapping[str, Settings], section: str) -> Iterator[
             yield f"{place}.lengths: makes TPM of counts; say values: counts"
         if section != "external" and source["harmonise"] != "quantiles":
             yield f"{place}.harmonise: goes with external cohorts only; what is learnt from makes the quantiles"
+
+
+def _geo_problems(place: str, source: Mapping[str, Any]) -> Iterator[str]:
+    is_array = source["file"] in ("soft", "matrix")
+    if source["genes"] != "auto":
+        yield f"{place}.genes: goes with a matrix file only; a series' platform says it itself"
+    elif source["samples"] == "rows":
+        yield f"{place}.samples: goes with .tsv, .txt and .csv only; the other formats say it themselves"
+    elif is_array and source["values"] in ("counts", "tpm"):
+        yield f"{place}: values: counts or tpm go with a matrix file, or a series' file: counts or NAME, only"
+    elif source["file"] == "counts" and source["values"] not in ("auto", "counts"):
+        yield f"{place}.values: file: counts are counts"
+    elif source["geo"].startswith("GDS") and source["file"] != "soft":
+        yield f"{place}.file: a data set has one file only; name its series instead"
+    elif not is_array and source["file"] != "counts" and not source["file"].startswith(f"{source['geo']}_"):
+        yield f"{place}.file: {source['file']} is no file of {source['geo']}"
+    elif not is_array and source["file"] != "counts" and source["values"] == "auto":
+        yield f"{place}.values: say what {source['file']} holds (counts, tpm, linear or log2)"
 
 
 def _is_table(path: str) -> bool:

@@ -90,3 +90,9 @@ def file_identity(path: str | Path) -> str:
         return file_state(path)
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "blake2b").hexdigest()[:32]
+
+
+def checksum_of(path: str | Path) -> str:
+    """Return the SHA-256 of a file's content."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

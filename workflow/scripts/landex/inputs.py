@@ -6,12 +6,8 @@ from typing import Any
 
 from landex.errors import UserError
 from landex.formats.endings import SUFFIXES
-from landex.geo import check_platform_in_file, is_remote, series_path
-
-
-def geo_file(mirror: str, series: str) -> Path | None:
-    """Return where a series lies in a mirror that is a folder; None where the mirror is an address."""
-    return None if is_remote(mirror) else Path(mirror, series_path(series))
+from landex.geo.heads import check_platform_in_file
+from landex.geo.layout import family_name, file_of_source, kept_in
 
 
 def input_problems(config: Mapping[str, Any]) -> list[str]:
@@ -22,9 +18,12 @@ def input_problems(config: Mapping[str, Any]) -> list[str]:
         ("external", config["external"]),
     ):
         for name, source in sources.items():
-            found = _series_problems(source, config) if "geo" in source else _matrix_problems(source["matrix"])
+            found = list(_series_problems(source, config) if "geo" in source else _matrix_problems(source["matrix"]))
+            # A source that may be left out is left out when its turn comes.
+            if "geo" in source and section != "external" and config["geo"]["on_error"] == "skip":
+                found = []
             problems += [f"{section}.{name}: {problem}" for problem in found]
-            tables = {key: source[key] for key in ("annotation", "lengths") if key in source}
+            tables = {key: source[key] for key in ("annotation", "lengths") if source.get(key, "geo") != "geo"}
             problems += [
                 f"{section}.{name}.{key}: there is no file {path}"
                 for key, path in tables.items()
@@ -52,13 +51,16 @@ def _matrix_problems(path: str) -> Iterator[str]:
 
 def _series_problems(source: Mapping[str, str], config: Mapping[str, Any]) -> Iterator[str]:
     mirror = config["geo"]["mirror"]
-    path = geo_file(mirror, source["geo"])
-    if path is None:
-        return
-    if not path.is_file():
-        yield f"the mirror {mirror} has no series {source['geo']} (no file {path})"
-        return
-    try:
-        check_platform_in_file(source["geo"], source["platform"], path)
-    except UserError as error:
-        yield str(error)
+    names = [file_of_source(source["geo"], source["platform"], source["file"])]
+    if names[0].startswith("GSE") and source["file"] not in ("soft", "matrix"):
+        names.append(family_name(source["geo"]))
+    paths = [kept_in(mirror, name) for name in names]
+    for name, path in zip(names, paths, strict=True):
+        if path is not None and not path.is_file():
+            what = f"series {source['geo']}" if name == family_name(source["geo"]) else f"file {name}"
+            yield f"the mirror {mirror} has no {what} (no file {path})"
+        elif path is not None and name == family_name(source["geo"]):
+            try:
+                check_platform_in_file(source["geo"], source["platform"], path)
+            except UserError as error:
+                yield str(error)

@@ -2,18 +2,19 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from landex.cohort import Fate, judge, write_cohort
+from landex.cohort import Fate, Limits, judge, write_cohort
 from landex.collapse import Collapse
 from landex.dgex_duplicates import near_duplicates
 from landex.errors import UserError
 from landex.features import read_features
+from landex.files import checksum_of
 from landex.formats.files import open_matrix_file
 from landex.formats.matrix_file import MatrixFile, Values
 from landex.genes import GeneNames, GeneTables
@@ -43,6 +44,8 @@ class MatrixSource:
         Whether samples stand in `columns` or in `rows` of a TSV or CSV file.
     collapse
         `mean`, `dgex` or the path of a list of features.
+    limits
+        What a sample may lack.
     dgex_duplicates
         Whether near-duplicates are left out as D-GEX did, on the file's own columns.
     """
@@ -59,6 +62,7 @@ class MatrixSource:
     samples: str = "columns"
     collapse: str = "mean"
     dgex_duplicates: bool = False
+    limits: Limits = field(default_factory=Limits)
 
 
 def write_matrix_cohort(
@@ -107,6 +111,7 @@ def write_matrix_cohort(
             fates,
             matrix,
             qc,
+            (str(source.path), checksum_of(source.path)),
         )
 
 
@@ -195,7 +200,7 @@ def _look(
                 name = "counts" if source.values == "counts" else "TPM"
                 raise UserError(f"{source.path}: has negative values, so they are no {name} (values: {source.values})")
             logged = to_log2(values.astype(np.float64), source.values, lengths)
-            fates.append(judge(logged, row))
+            fates.append(judge(logged, row, source.limits))
             if fates[-1].kept:
                 has_value |= ~np.isnan(logged.values)
         return _Looked(fates, has_value)

@@ -13,7 +13,16 @@ from landex.genes import GeneNames
 from landex.tsv import read_tsv
 
 # What submitters call the columns of a platform's table that name genes, Entrez ids first.
-_ENTREZ_COLUMNS = ("ENTREZ_GENE_ID", "Entrez_Gene_ID", "ENTREZ_GENE", "Gene ID", "GENE", "EntrezGeneID", "entrez")
+_ENTREZ_COLUMNS = (
+    "ENTREZ_GENE_ID",
+    "Entrez_Gene_ID",
+    "ENTREZ_GENE",
+    "Entrez Gene",
+    "Gene ID",
+    "GENE",
+    "EntrezGeneID",
+    "entrez",
+)
 _SYMBOL_COLUMNS = (
     "Gene Symbol",
     "Gene symbol",
@@ -24,16 +33,19 @@ _SYMBOL_COLUMNS = (
     "gene_symbol",
     "symbol",
 )
+# Affymetrix' later arrays: accession // symbol // title // place // Entrez id, the transcripts of a probe set in turn.
+_ASSIGNMENT = "gene_assignment"
+GENE_COLUMNS = frozenset((*_ENTREZ_COLUMNS, *_SYMBOL_COLUMNS, _ASSIGNMENT))
 # Separates the genes of a probe that hits several.
 _SEVERAL = "///"
 # Of a list of probes, the share that has to be known before a file is taken for one of HG-U133A.
 _FEWEST_KNOWN = 0.1
 
 
-def platform_genes(name: str, table: pd.DataFrame, genes: GeneNames) -> pd.DataFrame:
+def platform_genes(name: str, table: pd.DataFrame, genes: GeneNames, ambiguous: str = "drop") -> pd.DataFrame:
     """Name the gene of every probe of a platform.
 
-    Probes that hit several genes, or none, get no gene (empty).
+    Probes that hit no gene get none (empty).
 
     Parameters
     ----------
@@ -43,6 +55,8 @@ def platform_genes(name: str, table: pd.DataFrame, genes: GeneNames) -> pd.DataF
         All cells text: ID, and a column of Entrez ids or of symbols under one of its usual names.
     genes
         Human genes.
+    ambiguous
+        What a probe that hits several genes gets: `drop` gives it none, `first` the first that its table names.
 
     Returns
     -------
@@ -57,11 +71,33 @@ def platform_genes(name: str, table: pd.DataFrame, genes: GeneNames) -> pd.DataF
     if len(table) and "ID" not in table:
         raise UserError(f"{name}: its table has no column ID; fetch it again")
     kind, column = _gene_column(name, table)
-    names = table[column].str.strip()
-    names = names.where(~names.str.contains(_SEVERAL, regex=False) & ~names.isin(["", "---"]), "")
+    names = _assigned(table[column]) if column == _ASSIGNMENT else table[column].str.strip()
+    names = _one_gene_each(names, ambiguous)
     columns = genes.identify(names.tolist(), kind)
     columns.loc[(names == "").to_numpy(), ["gene", "symbol", "ensembl", "mapped"]] = ["", "", "", False]
     return columns.assign(own=table["ID"].to_numpy())
+
+
+def _one_gene_each(names: pd.Series, ambiguous: str) -> pd.Series:
+    """Return one name a probe, empty where there is none or, by the rule, where there are several."""
+    several = names.str.contains(_SEVERAL, regex=False)
+    if several.any():
+        lists = names[several].map(lambda text: list(dict.fromkeys(part.strip() for part in text.split(_SEVERAL))))
+        chosen = [found[0] if len(found) == 1 or ambiguous == "first" else "" for found in lists]
+        names = names.copy()
+        names[several] = chosen
+    return names.where(names != "---", "")
+
+
+def _assigned(column: pd.Series) -> pd.Series:
+    """Return the Entrez ids that Affymetrix assigns to probe sets, each once, separated as on older arrays."""
+
+    def ids(text: str) -> str:
+        transcripts = [[cell.strip() for cell in part.split("//")] for part in text.split(_SEVERAL)]
+        found = dict.fromkeys(cells[4] for cells in transcripts if len(cells) > 4 and cells[4].isdecimal())
+        return f" {_SEVERAL} ".join(found)
+
+    return column.map(ids)
 
 
 def _gene_column(name: str, table: pd.DataFrame) -> tuple[str, str]:
@@ -70,9 +106,12 @@ def _gene_column(name: str, table: pd.DataFrame) -> tuple[str, str]:
             # A column that is there but empty names nothing.
             if column in table and table[column].str.strip().ne("").any():
                 return kind, column
+    if _ASSIGNMENT in table:
+        return "entrez", _ASSIGNMENT
     raise UserError(
         f"{name}: its table has no column of Entrez ids or symbols (it has "
-        f"{', '.join(table.columns[:8]) or 'no rows'}); give the values as a matrix file named by gene instead"
+        f"{', '.join(table.columns[:8]) or 'no rows'}); name another table of the platform (annotation: path, or "
+        "annotation: geo for GEO's own), or give the values as a matrix file named by gene"
     )
 
 

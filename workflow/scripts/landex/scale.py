@@ -22,11 +22,15 @@ class Logged:
         What the values were: `log2`, `linear`, `counts` or `tpm`.
     quantiles
         Quantiles of the values as they came, keyed as in `QUANTILES`; NaN where there are no values.
+    negative
+        Share of the values that came which are 0 or less, where the scale is linear, so that they have no logarithm
+        (as MAS 4's differences of probes); else 0.
     """
 
     values: Values
     scale: str
     quantiles: dict[str, float]
+    negative: float = 0.0
 
 
 def needs_log2(quantiles: dict[str, float]) -> bool:
@@ -59,7 +63,8 @@ def to_log2(values: Values, scale: str = "auto", lengths: Values | None = None) 
     quantiles = dict(zip(QUANTILES, map(float, found), strict=True))
     if scale == "auto":
         scale = "linear" if needs_log2(quantiles) else "log2"
-    return Logged(in_log2(values, scale, lengths), scale, quantiles)
+    negative = float(np.mean(measured <= 0)) if scale == "linear" and measured.size else 0.0
+    return Logged(in_log2(values, scale, lengths), scale, quantiles, negative)
 
 
 def in_log2(values: Values, scale: str, lengths: Values | None = None) -> Values:

@@ -1,19 +1,20 @@
 """Cohorts from GEO series: GSE781 against its file read by hand, and what becomes of odd submissions."""
 
 import gzip
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
-from soft_text import GENES, PROBES, Sample, family, platform, probe, series, values, written
+from soft_text import GENES, PROBES, Sample, family, platform, probe, received, series, values, written
 
+from landex.cohort import Limits
 from landex.errors import UserError
 from landex.genes import GeneTables
+from landex.geo.series import SeriesSource, write_series_cohort
 from landex.h5ad import open_matrix
-from landex.series import SeriesSource, write_series_cohort
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,10 @@ def cohort_of(folder: Path, soft: Path, resources: Path, source: SeriesSource | 
     paths = folder / "cohort.h5ad", folder / "cohort.qc.tsv"
     genes = resources / "genes"
     tables = GeneTables(genes / "ids.tsv.gz", genes / "landmarks.tsv", genes / "targets.tsv")
-    write_series_cohort(source, soft, tables, *paths)
+    copied = folder / soft.name
+    if not copied.exists():
+        copied.symlink_to(soft)
+    write_series_cohort(source, received(copied), tables, *paths)
     with open_matrix(paths[0]) as matrix:
         return Written(matrix.obs, matrix.var, matrix.read(), pd.read_csv(paths[1], sep="\t", keep_default_na=False))
 
@@ -256,4 +260,127 @@ def test_a_family_file_that_cannot_be_right_is_refused(
     with pytest.raises(UserError, match=message) as error:
         cohort_of(tmp_path, written(tmp_path / "f.soft.gz", text), resources)
     assert "\n" not in str(error.value)
-    assert [path.name for path in tmp_path.iterdir()] == ["f.soft.gz"]
+    assert {path.name for path in tmp_path.iterdir()} == {"f.soft.gz", "f.soft.gz.json", ".f.soft.gz.json"}
+
+
+def test_samples_say_what_they_are_of(tmp_path: Path, resources: Path) -> None:
+    sample = Sample("GSM1", values(100), attributes={"source_name_ch1": "kidney"})
+    more = "!Sample_characteristics_ch1 = sex: f\n!Sample_characteristics_ch1 = age: 7\n"
+    text = family([sample]).replace("#ID_REF", f"{more}#ID_REF")
+    text = text.replace("!Series_platform_id", "!Series_relation = SubSeries of: GSE9\n!Series_platform_id", 1)
+    source = SeriesSource("small", "GSE1", "GPL96")
+    found = cohort_of(tmp_path, written(tmp_path / "f.gz", text), resources, source)
+    assert found.obs.loc["GSM1", ["source_name", "characteristics", "superseries", "group"]].tolist() == [
+        "kidney", "sex: f; age: 7", "GSE9", "GSE1",
+    ]  # fmt: skip
+    # The user's own groups are the last word.
+    (tmp_path / "own").mkdir()
+    own = cohort_of(tmp_path / "own", tmp_path / "f.gz", resources, replace(source, group="mine"))
+    assert own.obs.loc["GSM1", ["superseries", "group"]].tolist() == ["", "mine"]
+
+
+def test_too_many_missing_or_negative_values_reject_a_sample(tmp_path: Path, resources: Path) -> None:
+    def with_gaps(count: int, text: str) -> list[str]:
+        return [f"{probe(place)}\t{text}" if place < count else row for place, row in enumerate(values(100))]
+
+    samples = [
+        Sample("GSM1", with_gaps(54, "null")),
+        Sample("GSM2", with_gaps(55, "null")),
+        Sample("GSM3", with_gaps(54, "-12.5")),
+        Sample("GSM4", with_gaps(55, "-12.5")),
+    ]
+    found = cohort_of(tmp_path, written(tmp_path / "f.gz", family(samples)), resources)
+    assert found.obs.index.tolist() == ["GSM1", "GSM3"]
+    assert found.qc["kept"].tolist() == [1, 0, 1, 0]
+    reason = "31% of its values are missing or have no logarithm, more than 30% (quality.missing)"
+    assert found.qc["reason"].tolist() == ["", reason, "", reason]
+    assert found.qc["missing"].tolist() == pytest.approx([0.3, 55 / 180, 0.3, 55 / 180], rel=1e-5)
+    assert found.qc["negative"].tolist() == pytest.approx([0, 0, 0.3, 55 / 180], rel=1e-5)
+
+
+@pytest.mark.parametrize(("outlier", "kept"), [(0.2, 6), (None, 7), (1.9, 7)])
+def test_a_sample_unlike_the_rest_of_its_series_is_rejected(
+    tmp_path: Path, resources: Path, outlier: float | None, kept: int
+) -> None:
+    random = np.random.default_rng(5)
+    profile = random.normal(8, 2, PROBES)
+    rows = [profile + random.normal(0, 0.5, PROBES) for _ in range(6)]
+    rows.insert(2, random.permutation(profile))
+    samples = [
+        Sample(f"GSM{number}", [f"{probe(place)}\t{value:.4f}" for place, value in enumerate(row)])
+        for number, row in enumerate(rows)
+    ]
+    source = SeriesSource("small", "GSE1", "GPL96", limits=Limits(outlier=outlier))
+    found = cohort_of(tmp_path, written(tmp_path / "f.gz", family(samples)), resources, source)
+    assert len(found.obs) == kept
+    rounded = np.round(rows, 4)
+    expected = [np.corrcoef(row, np.delete(rounded, place, 0).mean(0))[0, 1] for place, row in enumerate(rounded)]
+    assert found.qc["correlation"].tolist() == pytest.approx(expected, abs=1e-5)
+    if kept == 6:
+        (reason,) = found.qc.loc[found.qc["kept"] == 0, "reason"]
+        assert reason.startswith(f"its correlation with the rest of its series is {expected[2]:.2f}, where the median")
+
+
+def test_four_samples_are_too_few_to_say_which_is_unlike(tmp_path: Path, resources: Path) -> None:
+    odd = Sample("GSM4", list(values(100)))
+    odd.rows = [f"{probe(place)}\t{100 + 10 * (PROBES - place)}" for place in range(PROBES)]
+    samples = [*TWO, Sample("GSM3", values(500)), odd]
+    assert len(cohort_of(tmp_path, written(tmp_path / "f.gz", family(samples)), resources).obs) == 4
+
+
+@pytest.mark.parametrize(("rule", "genes"), [("drop", ["16", "8813"]), ("first", ["16", "23", "8813"])])
+def test_probes_of_several_genes_go_by_the_rule(tmp_path: Path, resources: Path, rule: str, genes: list[str]) -> None:
+    ids = ["16", "23 /// 16", "8813 /// 8813"] * 60
+    rows = [f"{probe(number)}\tx\t{entrez}" for number, entrez in enumerate(ids)]
+    source = SeriesSource("small", "GSE1", "GPL96", ambiguous=rule)
+    text = family(TWO, platform=platform(rows))
+    assert cohort_of(tmp_path, written(tmp_path / "f.gz", text), resources, source).var.index.tolist() == genes
+
+
+def test_affymetrix_assignments_of_transcripts_name_genes(tmp_path: Path, resources: Path) -> None:
+    one = "NM_1 // AARS1 // title // 16q22 // 16 /// ENST1 // AARS1 // title // 16q22 // 16"
+    two = "NM_2 // ABCF1 // t // 6 // 23 /// NM_3 // TP53 // t // 17 // 7157"
+    rows = [f"{probe(number)}\t{(one, two, '---')[number % 3]}" for number in range(PROBES)]
+    text = family(TWO, platform=platform(rows, "ID\tgene_assignment"))
+    assert cohort_of(tmp_path, written(tmp_path / "f.gz", text), resources).var.index.tolist() == ["16"]
+
+
+@pytest.mark.parametrize(("foreign", "kept"), [(1, True), (2, False)])
+def test_probes_that_the_platform_does_not_have_are_counted_and_reject_where_many(
+    tmp_path: Path, resources: Path, foreign: int, kept: bool
+) -> None:
+    rows = [*values(100)[foreign:], *(f"other{number}\t7" for number in range(foreign))]
+    found = cohort_of(tmp_path, written(tmp_path / "f.gz", family([*TWO, Sample("GSM3", rows)])), resources)
+    last = found.qc.iloc[2]
+    assert bool(last["kept"]) is kept
+    if kept:
+        assert last["unplaced"] == 1
+    else:
+        assert last["reason"] == "2 of its 180 probes are not on platform GPL96"
+
+
+def test_a_sample_twice_in_a_file_is_refused(tmp_path: Path, resources: Path) -> None:
+    with pytest.raises(UserError, match="holds the sample GSM1 twice"):
+        cohort_of(tmp_path, written(tmp_path / "f.gz", family([*TWO, TWO[0]])), resources)
+
+
+def test_a_superseries_without_samples_names_its_subseries(tmp_path: Path, resources: Path) -> None:
+    head = series([]) + "!Series_relation = SuperSeries of: GSE2\n!Series_relation = SuperSeries of: GSE3\n"
+    with pytest.raises(UserError, match="lists no samples; take its subseries instead: GSE2, GSE3"):
+        cohort_of(tmp_path, written(tmp_path / "f.gz", head), resources)
+
+
+def test_probes_that_no_sample_lists_are_not_measured_rather_than_missing(tmp_path: Path, resources: Path) -> None:
+    listed = [row for place, row in enumerate(values(100)) if place % 6 < 4]
+    found = cohort_of(tmp_path, written(tmp_path / "f.gz", family([Sample("GSM1", listed)])), resources)
+    assert found.qc[["kept", "missing"]].values.tolist() == [[1, 0]]
+    assert found.var.index.tolist() == [entrez for entrez, _ in GENES[:4]]
+
+
+def test_symbols_that_spreadsheets_made_dates_of_stay_what_they_are(tmp_path: Path, resources: Path) -> None:
+    symbols = ["1-Mar", "2-Sep", "2003/1/4", "1E5", "TP53"]
+    rows = [f"{probe(number)}\t{symbols[number % 5]}" for number in range(PROBES)]
+    text = family(TWO, platform=platform(rows, "ID\tGene Symbol"))
+    found = cohort_of(tmp_path, written(tmp_path / "f.gz", text), resources)
+    assert found.var.index.tolist() == [*symbols[:4], "7157"]
+    assert found.var["mapped"].tolist() == [False] * 4 + [True]

@@ -2,18 +2,23 @@
 
 import gzip
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from soft_text import PROBES, Sample, family, lines, platform, series, values, written
+from numpy.typing import NDArray
+from soft_text import PROBES, Sample, family, lines, platform, received, series, values, written
 
 from landex.errors import UserError
 from landex.genes import GeneNames, GeneTables
-from landex.series import SeriesSource, write_series_cohort
-from landex.soft import Entry, RejectedSample, read_entries, sample_values
+from landex.geo.series import SeriesSource, write_series_cohort
+from landex.geo.soft import Entry, RejectedSample, _values_with_reasons, read_entries, sample_values
+from landex.geo.values import ValueTables
+from landex.h5ad import open_matrix
 
 TWO = [Sample("GSM1", values(100)), Sample("GSM2", values(300))]
 
@@ -23,8 +28,14 @@ def entries_of(path: Path, text: str | bytes) -> list[Entry]:
 
 
 def entry_of(sample: Sample) -> Entry:
-    first, *rest = sample.text().removesuffix("\n").split("\n")
-    return Entry("SAMPLE", first.split(" = ")[1], [f"{line}\n" for line in rest])
+    text = "^DATABASE = x\n" + sample.text()
+    with NamedTemporaryFile(suffix=".gz") as file:
+        return entries_of(Path(file.name), text)[1]
+
+
+def read_values(entry: Entry) -> tuple[list[str], NDArray[np.float64]]:
+    probes, found = sample_values(entry, ValueTables())
+    return probes.names, found
 
 
 def test_entries_come_in_order_with_their_metadata(tmp_path: Path) -> None:
@@ -39,7 +50,7 @@ def test_entries_come_in_order_with_their_metadata(tmp_path: Path) -> None:
     assert entries[1].metadata["sample_id"] == ["GSM1", "GSM2"]
     assert entries[3].first("title") == "title of GSM1"
     assert entries[3].first("nothing", "default") == "default"
-    probes, found = sample_values(entries[4])
+    probes, found = read_values(entries[4])
     assert probes == [f"p{number}_at" for number in range(PROBES)]
     assert found.tolist() == [300 + 10 * number for number in range(PROBES)]
 
@@ -93,7 +104,7 @@ def test_bytes_outside_utf8_are_replaced_and_lose_no_row(tmp_path: Path) -> None
     text = family(TWO).encode().replace(b"title of GSM1", b"na\xefve title").replace(b"p3_at", b"p\xb53_at")
     sample = entries_of(tmp_path / "f.gz", text)[3]
     assert sample.first("title") == "na\ufffdve title"
-    assert len(sample_values(sample)[0]) == PROBES
+    assert len(read_values(sample)[0]) == PROBES
 
 
 ROWS = values(100, 5)
@@ -118,49 +129,49 @@ ROWS = values(100, 5)
 )
 def test_a_sample_that_cannot_be_used_is_rejected_with_its_reason(sample: Sample, reason: str) -> None:
     with pytest.raises(RejectedSample, match=reason):
-        sample_values(entry_of(sample))
+        read_values(entry_of(sample))
 
 
 def test_a_table_without_its_end_is_cut_short() -> None:
-    entry = entry_of(TWO[0])
+    entry = replace(entry_of(TWO[0]), closed=False)
     with pytest.raises(RejectedSample, match="its table is cut short"):
-        sample_values(Entry("SAMPLE", "GSM1", entry.lines[:-1]))
+        read_values(entry)
 
 
 def test_a_sample_without_a_table_is_empty() -> None:
     with pytest.raises(RejectedSample, match="its table is empty"):
-        sample_values(Entry("SAMPLE", "GSM1", ["!Sample_title = nothing\n"]))
+        read_values(Entry("SAMPLE", "GSM1", ["!Sample_title = nothing"]))
 
 
 @pytest.mark.parametrize("word", ["", "null", "NA", "NaN", "n/a", " "])
 def test_what_stands_for_a_missing_value_is_missing(word: str) -> None:
-    found = sample_values(entry_of(Sample("GSM1", ["a\t1.5", f"b\t{word}", "c\t-2e3"])))[1]
+    found = read_values(entry_of(Sample("GSM1", ["a\t1.5", f"b\t{word}", "c\t-2e3"])))[1]
     np.testing.assert_array_equal(found, [1.5, np.nan, -2000])
 
 
 def test_no_row_is_lost_to_the_characters_in_it() -> None:
     names = ['"unpaired', "NA", "!bang", "#hash", "it's", 'a"b"c', "null", "with space", "1007_s_at"]
     rows = [f"{name}\t{number}" for number, name in enumerate(names)]
-    probes, found = sample_values(entry_of(Sample("GSM1", rows)))
+    probes, found = read_values(entry_of(Sample("GSM1", rows)))
     assert probes == names
     assert found.tolist() == list(range(len(names)))
 
 
 def test_a_lone_carriage_return_ends_no_row() -> None:
-    probes, found = sample_values(entry_of(Sample("GSM1", ["a\rb\t1", "c\t2"])))
+    probes, found = read_values(entry_of(Sample("GSM1", ["a\rb\t1", "c\t2"])))
     assert (len(probes), found.tolist()) == (2, [1, 2])
 
 
 def test_other_columns_are_left_alone_wherever_they_stand() -> None:
     sample = Sample("GSM1", ["P\ta\t1\t.01", "A\tb\t2\t.9"], header="ABS_CALL\tID_REF\tVALUE\tP-VALUE")
-    probes, found = sample_values(entry_of(sample))
+    probes, found = read_values(entry_of(sample))
     assert (probes, found.tolist()) == (["a", "b"], [1, 2])
 
 
 @pytest.mark.parametrize("announced", ["", "²", "many", "12a"])
 def test_a_row_count_that_is_no_number_announces_nothing(announced: str) -> None:
     sample = Sample("GSM1", ROWS, attributes={"data_row_count": announced})
-    assert len(sample_values(entry_of(sample))[0]) == 5
+    assert len(read_values(entry_of(sample))[0]) == 5
 
 
 SOFT_LINES = st.sampled_from(
@@ -189,7 +200,7 @@ def read_or_refuse(folder: Path, data: bytes, tables: GeneTables) -> None:
     for output in outputs:
         output.unlink(missing_ok=True)
     try:
-        write_series_cohort(SeriesSource("any", "GSE1", "GPL96", "auto", "GSE1"), path, tables, *outputs)
+        write_series_cohort(SeriesSource("any", "GSE1", "GPL96", "auto", "GSE1"), received(path), tables, *outputs)
     except UserError as error:
         assert "\n" not in str(error)
         assert not any(output.exists() for output in outputs)
@@ -232,3 +243,56 @@ def test_any_damage_to_a_file_is_a_cohort_or_one_line_for_the_user(
     place %= len(text)
     text[place : place + number] = replacement
     read_or_refuse(folder, gzip.compress(lines(text).encode()), quick_names)
+
+
+@pytest.fixture(scope="module")
+def whole() -> bytes:
+    return gzip.compress(family(TWO).encode(), mtime=0)
+
+
+@anything
+@given(place=st.integers(0, 10_000), bits=st.integers(1, 255), cut=st.one_of(st.none(), st.integers(0, 10_000)))
+def test_a_file_with_a_flipped_byte_or_a_lost_end_is_never_another_matrix(
+    folder: Path, quick_names: GeneTables, whole: bytes, place: int, bits: int, cut: int | None
+) -> None:
+    data = bytearray(whole)
+    if cut is None:
+        data[place % len(data)] ^= bits
+    else:
+        data = data[: cut % len(data)]
+    read_or_refuse(folder, whole, quick_names)
+    with open_matrix(folder / "any.h5ad") as matrix:
+        expected = matrix.read()
+    read_or_refuse(folder, bytes(data), quick_names)
+    if (folder / "any.h5ad").exists():
+        # Only what a gzip file's head says of its time, system and name may differ unseen.
+        with open_matrix(folder / "any.h5ad") as matrix:
+            np.testing.assert_array_equal(matrix.read(), expected)
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=64), min_size=1, max_size=30))
+def test_numbers_are_read_as_python_reads_them(numbers: list[float]) -> None:
+    rows = "".join(f"p{place}\t{number!r}\n" for place, number in enumerate(numbers))
+    found = ValueTables().read(f"ID_REF\tVALUE\n{rows}".encode())
+    assert found is not None
+    assert found[1].tolist() == numbers
+
+
+CELLS = st.one_of(
+    st.floats(width=64).map(repr),
+    st.sampled_from(["", "null", "NA", "1,5", "1_0", "0x10", "1e999", "- 3", "+3", ".5", "5.", "1d5", "inf", " 7 "]),
+    st.text(st.characters(codec="utf-8", exclude_characters="\t\n\r"), max_size=4),
+)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=12))
+def test_the_quick_reader_and_the_careful_one_agree(cells: list[tuple[str, str]]) -> None:
+    """What Arrow takes for a number, pandas does too, and the same; what it refuses is judged by pandas alone."""
+    sample = Sample("GSM1", [f"p{place}{name}\t{value}" for place, (name, value) in enumerate(cells)])
+    entry = entry_of(sample)
+    quick = ValueTables().read(entry.body or b"")
+    if quick is None:
+        return
+    probes, found = _values_with_reasons(entry, ValueTables())
+    assert probes.names == quick[0].names
+    np.testing.assert_allclose(found, quick[1], rtol=1e-15)

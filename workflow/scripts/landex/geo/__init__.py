@@ -1,0 +1,1 @@
+"""GEO: where its files lie, how they are fetched, and what is in them."""
