@@ -304,7 +304,8 @@ def test_fetch_only_downloads(new: Project) -> None:
 
 def test_all_downloads_together_ask_three_times_a_second(new: Project) -> None:
     """Every job holds one of three, for a second a request (`landex.geo.download.Access.turn`)."""
-    (resources,) = re.findall(r"^    resources: (.*)$", new.snakemake("--dry-run", "fetch").stdout, re.MULTILINE)
+    planned = new.snakemake("--dry-run", "fetch").stdout
+    (resources,) = re.findall(r"^rule retrieve:\n(?:    .*\n)*?    resources: (.*)$", planned, re.MULTILINE)
     assert "geo_requests=1" in resources.split(", ")
     profile = yaml.safe_load((new.root / "profiles/default/config.yaml").read_text(encoding="utf-8"))
     assert profile["resources"]["geo_requests"] == 3
