@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from landex.baselines.linear_model import LinearModel
 from landex.errors import UserError
 from landex.files import atomic, check_gzip
+from landex.h5ad import write_matrix
 from landex.models import write_model
 from landex.predictions import Predictions
 
@@ -94,6 +96,7 @@ def room_for_little() -> Iterator[None]:
 
 
 LARGE = np.zeros((100, 300), np.float32)
+TABLE = pd.DataFrame(index=range(300))
 GENES = [f"g{column}" for column in range(300)]
 
 
@@ -102,8 +105,9 @@ GENES = [f"g{column}" for column in range(300)]
     [
         lambda path: write_model(path, "ridge", LinearModel(LARGE, LARGE[0])),
         lambda path: Predictions({"training": LARGE}, [f"s{row}" for row in range(100)], GENES).write(path),
+        lambda path: write_matrix(path, TABLE.loc[:99], TABLE, LARGE),
     ],
-    ids=["a model", "predictions"],
+    ids=["a model", "predictions", "a matrix"],
 )
 @pytest.mark.usefixtures("room_for_little")
 def test_a_file_that_finds_no_room_is_an_error_and_not_a_crash(tmp_path: Path, write: Callable[[Path], object]) -> None:

@@ -211,7 +211,7 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "geo/values": ("cohort_series",),
     "grids": (),
     "h5ad": (*FROM_COHORTS, "report"),
-    "hdf5": (*WITH_MODELS, "calibrate", "evaluate", "compare", "infer", "report"),
+    "hdf5": (*FROM_COHORTS, "report"),
     "harmonise": (*WITH_SCORES, "bundle", "infer", "report"),
     "inputs": (),
     "job": EVERY_RULE,

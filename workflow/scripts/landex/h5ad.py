@@ -15,7 +15,7 @@ from landex.annotations import read_table, write_empty, write_table
 from landex.blocks import Block as Block
 from landex.damage import told_as_damage
 from landex.errors import UserError
-from landex.files import atomic
+from landex.hdf5 import create_hdf5
 
 # Rows of a block: at 10,000 genes 10 MB of float32, enough for the disk and little for memory.
 ROWS = 256
@@ -183,7 +183,7 @@ def write_annotations(file: h5py.File, obs: pd.DataFrame, var: pd.DataFrame) -> 
 
 
 @contextmanager
-def create_matrix(path: str | Path, obs: pd.DataFrame, var: pd.DataFrame) -> Iterator[MatrixWriter]:
+def create_matrix(path: str | Path, obs: pd.DataFrame, var: pd.DataFrame, matrices: int = 1) -> Iterator[MatrixWriter]:
     """Write an .h5ad file in blocks of rows; it appears under its name when the block ends well.
 
     Parameters
@@ -192,8 +192,15 @@ def create_matrix(path: str | Path, obs: pd.DataFrame, var: pd.DataFrame) -> Ite
         The file.
     obs, var
         Tables of samples and of genes, indexed by name.
+    matrices
+        How many float32 matrices there will be, X among them, for which there has to be room.
+
+    Raises
+    ------
+    OSError
+        If there is no room.
     """
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with create_hdf5(path, 4 * matrices * len(obs) * len(var)) as file:
         write_annotations(file, obs, var)
         writer = MatrixWriter(file, (len(obs), len(var)))
         yield writer

@@ -196,7 +196,7 @@ def _write(
 ) -> None:
     var = pd.concat([frozen.inputs.features, frozen.truth.features])
     with (
-        create_matrix(path, matrix.obs, var) as out,
+        create_matrix(path, matrix.obs, var, 1 if own is None else 2) as out,
         tqdm(total=matrix.shape[0], unit="sample", mininterval=5, desc=Path(path).stem) as progress,
     ):
         for scaled in _scaled(matrix, scaler, own, threads):

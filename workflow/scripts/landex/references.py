@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from landex.annotations import read_names, read_table, write_names, write_table
-from landex.files import atomic
 from landex.h5ad import Block, Matrix, open_matrix
 from landex.harmonise import Method, by_quantiles
+from landex.hdf5 import create_hdf5
 from landex.moments import Correlation, Moments
 from landex.occupancy import Bins, Occupancy, OccupancyCounts
 from landex.parts import rows_of_part
@@ -139,7 +139,8 @@ class References:
 
     def write(self, path: str | Path) -> None:
         """Write references.h5."""
-        with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        arrays = (self.correlation, self.occupancy.shares, self.inputs.reference, self.truth.reference)
+        with create_hdf5(path, sum(array.nbytes for array in arrays)) as file:
             for name, side in (("inputs", self.inputs), ("truth", self.truth)):
                 group = file.create_group(name)
                 write_names(group, "genes", side.genes)
