@@ -281,7 +281,7 @@ def _roles(folder: Path, genes: pd.DataFrame) -> str:
     targets = genes.assign(role="target", reason="", mapped=1)
     targets.loc[targets["overlapping"] == 1, "reason"] = "overlapping with a landmark"
     others = targets.head(30).assign(
-        gene=[f"L{i}" for i in range(30)], overlapping=0,
+        gene=[f"L{i}" for i in range(30)], symbol=[f"LANDMARK{i}" for i in range(30)], overlapping=0,
         mapped=[1] * 28 + [0] * 2, role=["landmark"] * 20 + ["unused"] * 10, reason=[""] * 20 + ["not asked for"] * 10,
     )  # fmt: skip
     return _write(pd.concat([others, targets]), folder / "split/genes.tsv")

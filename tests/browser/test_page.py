@@ -176,6 +176,12 @@ def test_a_card_is_found_by_any_name_and_by_keyboard_alone(visit: Visit) -> None
     search.fill("no such gene")
     expect(visit.page.locator("#search-said")).to_contain_text("0 genes found")
     expect(visit.page.locator("#gene-options")).to_be_hidden()
+    landmark = json.loads(visit.page.locator("#facts").text_content() or "")["landmarks"][0]
+    search.fill(landmark.lower())
+    expect(visit.page.locator("#search-said")).to_have_text(
+        f"{landmark} is a landmark: measured, not inferred, so it has no card."
+    )
+    expect(visit.page.locator("#gene-options [aria-selected=true]")).to_have_count(0)
     assert visit.errors == []
 
 

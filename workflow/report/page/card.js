@@ -60,10 +60,13 @@ async function showOptions() {
     option.append(strong, ` ${row.name}${matched ? ` (${matched.toUpperCase()})` : ""}`);
     return option;
   }));
-  said.textContent = text.trim() ? `${matches.length.toLocaleString("en")} gene${matches.length === 1 ? "" : "s"} found${matches.length ? "" : ": is it a target of this run?"}` : "";
+  const wanted = text.trim().toLowerCase();
+  // Another gene whose name merely begins so is not what was asked for.
+  const landmark = facts.landmarks.find((name) => name.toLowerCase() === wanted && !matches.some(({ names }) => names.includes(wanted)));
+  said.textContent = landmark ? `${landmark} is a landmark: measured, not inferred, so it has no card.` : text.trim() ? `${matches.length.toLocaleString("en")} gene${matches.length === 1 ? "" : "s"} found${matches.length ? "" : ": is it a target of this run?"}` : "";
   options.hidden = !matches.length;
   searchBox.setAttribute("aria-expanded", String(Boolean(matches.length)));
-  showActive(matches.length ? 0 : -1);
+  showActive(matches.length && !landmark ? 0 : -1);
 }
 
 searchBox.addEventListener("input", showOptions);

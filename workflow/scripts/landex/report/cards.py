@@ -62,11 +62,19 @@ def card_facts(run: Run) -> dict[str, Any]:
         "names": list(NAMES),
         "classes": list(CLASSES),
         "digits": DECIMALS,
+        # Whoever looks one up should hear why it has no card.
+        "landmarks": landmarks_of(run),
         "weighed": {model: landmark_names(found) for model, found in run.importance.items()},
         "observed": {
             view_id(view.cohort, view.scaling): {"samples": list(view.samples), "of": view.of} for view in run.observed
         },
     }
+
+
+def landmarks_of(run: Run) -> list[str]:
+    """Return the landmarks' symbols, and the id of one without a symbol."""
+    roles = run.roles[run.roles["role"] == "landmark"]
+    return [str(symbol) or str(gene) for symbol, gene in zip(roles["symbol"], roles["gene"], strict=True)]
 
 
 def measures(run: Run, measure: str) -> NDArray[np.int32]:
