@@ -3,6 +3,7 @@
 import gzip
 import resource
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -84,9 +85,9 @@ def test_a_gzip_file_that_is_not_whole_is_refused(tmp_path: Path, data: bytes) -
         check_gzip(tmp_path / "file.gz")
 
 
-@pytest.fixture
+@contextmanager
 def room_for_little() -> Iterator[None]:
-    """Let no file of this process grow beyond 50,000 bytes, as a full disk would."""
+    """Let no file of this process grow beyond 50,000 bytes, as a full disk would; not even what pytest prints to."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
     try:
@@ -109,8 +110,7 @@ GENES = [f"g{column}" for column in range(300)]
     ],
     ids=["a model", "predictions", "a matrix"],
 )
-@pytest.mark.usefixtures("room_for_little")
 def test_a_file_that_finds_no_room_is_an_error_and_not_a_crash(tmp_path: Path, write: Callable[[Path], object]) -> None:
-    with pytest.raises(OSError, match=r"file\.h5"):
+    with room_for_little(), pytest.raises(OSError, match=r"file\.h5"):
         write(tmp_path / "file.h5")
     assert list(tmp_path.iterdir()) == []
