@@ -1,5 +1,6 @@
 """Recipes as a user calls them: an overlay beside the default config's models, planned to the last job."""
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -19,8 +20,11 @@ GRID = {"baseline": 3, "network_piece": 54, "join_network": 27}
 
 
 PAPER = {"baseline": 6, "network_piece": 2, "join_network": 1}
+# The default models, two of them three times.
+LISTS = {"baseline": 12, "blend": 1, "network": 3}
 JOBS = {
     "dgex-grid": GRID, "dgex-grid-small": GRID, "dgex-paper": PAPER, "single-gene": {"baseline": 1, "network": 1},
+    "gpl96": LISTS, "gpl570": LISTS,
 }  # fmt: skip
 
 
@@ -29,10 +33,11 @@ def test_a_recipe_plans_a_job_for_every_fit_of_its_models_and_no_other(
     new: Project, tmp_path: Path, recipe: str, jobs: dict[str, int]
 ) -> None:
     project = new.copy(tmp_path / "project")
-    default = {key: DEFAULT[key] for key in ("models", "evaluation")}
+    default = {key: DEFAULT[key] for key in ("models", "evaluation", "infer")}
     project.change_config(lambda config: config.update(default))
     for path in THE_PAPERS_FILES:
         (project.root / path).touch()
+    shutil.copytree(RECIPES, project.root / "resources" / "recipes")
     planned = Counter(job.partition(" ")[0] for job in project.planned("--configfile", str(RECIPES / f"{recipe}.yaml")))
     fits = ("baseline", "blend", "network", "network_piece", "join_network")
     assert {rule: planned[rule] for rule in fits if rule in planned} == jobs
