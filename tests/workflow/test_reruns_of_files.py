@@ -77,7 +77,7 @@ RESULTS = [
     Change(
         "a table of the report and what it stands on",
         lost("results/report/summary.tsv", "results/evaluation/deep.test.tsv", "results/predictions/deep.test.h5"),
-        Jobs({"predict deep.test", "evaluate deep.test"}) | CHAIN.compare("test"),
+        Jobs({"predict deep.test", "evaluate deep.test"}) | CHAIN.compare("test") | CHAIN.bundle("deep"),
     ),
 ]
 

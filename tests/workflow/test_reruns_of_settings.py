@@ -145,7 +145,11 @@ PIECES = [
 ]
 
 BUNDLES = [
-    Change("the licence of a source", setting("compendium", "sources", "gdsc", "licence", to="CC0"), CHAIN.bundle()),
+    Change(
+        "the licence of a source",
+        setting("compendium", "sources", "gdsc", "licence", to="CC0"),
+        CHAIN.bundle() | CHAIN.report(),
+    ),
     Change("fewer bundles", setting("bundles", "models", to=["ridge"]), NOTHING),
     *(
         Change(f"infer.{key}", setting("infer", "plate", key, to=value), CHAIN.infer())
