@@ -155,8 +155,9 @@ def inference_of(wildcards, keys):
 
 
 def inferred():
-    """Return the results of `infer`."""
-    return [f"results/inferred/{name}.{entry['format']}" for name, entry in INFERRED.items()]
+    """Return the results of `infer`, the ends of intervals too, where they are asked for."""
+    ends = {name: ["", ".lower", ".upper"] if entry["intervals"] else [""] for name, entry in INFERRED.items()}
+    return [f"results/inferred/{name}{end}.{INFERRED[name]['format']}" for name in INFERRED for end in ends[name]]
 
 
 def origins():
