@@ -102,6 +102,7 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "cohort": COHORTS,
     "collapse": COHORTS,
     "compendium": ("compendium",),
+    "column_means": (*COHORTS, "infer"),
     "config": (),
     "damage": (*FROM_COHORTS, "report"),
     "copies": ("compendium",),

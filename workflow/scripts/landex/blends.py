@@ -9,11 +9,10 @@ from typing import Any
 
 import h5py
 
-from landex.baselines.blend import BlendModel, fit_blend
+from landex.baselines.blend import Blended, BlendModel, fit_blend
 from landex.errors import UserError
 from landex.examples import open_parts
-from landex.h5ad import Block
-from landex.models import Model, open_model, write_metrics, write_model, write_targets
+from landex.models import open_model, write_metrics, write_model, write_targets
 from landex.predictions import Predictions, open_predictions
 
 
@@ -57,22 +56,7 @@ def write_blend(
         write_model(weights, "blend", fitted.model)
         write_targets(targets, fitted)
         shown = {"kind": "blend", "preset": None, "settings": dict(settings), "seconds": seconds, "device": "CPU"}
-        write_metrics(metrics, _Together(fitted.model, list(models.values())), select, {**shown, **fitted.found})
-
-
-class _Together:
-    """A blend with its members."""
-
-    def __init__(self, blend: BlendModel, members: Sequence[Model]) -> None:
-        self._blend = blend
-        self._members = members
-
-    @property
-    def parameters(self) -> int:
-        return self._blend.parameters
-
-    def predict(self, inputs: Block) -> Block:
-        return self._blend.combine([member.predict(inputs) for member in self._members])
+        write_metrics(metrics, Blended(fitted.model, list(models.values())), select, {**shown, **fitted.found})
 
 
 def write_blended_predictions(weights: str | Path, predictions: Sequence[str | Path], path: str | Path) -> None:

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from landex.column_means import column_means
+
 _VAR = ["symbol", "ensembl", "mapped", "columns"]
 
 
@@ -96,12 +98,4 @@ class Collapse:
         array
             Shape (samples, features), NaN where no column has a value.
         """
-        chosen = values[:, self.columns]
-        if len(self.columns) == len(self.starts):
-            return chosen.astype(np.float32, copy=False)
-        chosen = chosen.astype(np.float64)
-        present = ~np.isnan(chosen)
-        sums = np.add.reduceat(np.where(present, chosen, 0), self.starts, axis=1)
-        counts = np.add.reduceat(present, self.starts, axis=1, dtype=np.int64)
-        with np.errstate(invalid="ignore"):
-            return (sums / np.where(counts, counts, np.nan)).astype(np.float32)
+        return column_means(values, self.columns, self.starts).astype(np.float32, copy=False)

@@ -14,7 +14,7 @@ from landex.baselines.absolute_deviations import least_absolute_weights
 from landex.errors import UserError
 from landex.examples import Examples, ExampleSource
 from landex.h5ad import Block
-from landex.models import Fitted, Model
+from landex.models import Fitted, Model, Predictor
 
 Floats = NDArray[np.float64]
 
@@ -61,6 +61,30 @@ class BlendModel:
     def read(cls, group: h5py.Group) -> "BlendModel":
         """Load what `write` stored."""
         return cls(read_names(group, "names"), group["weights"][:])
+
+
+class Blended:
+    """A blend with its members, which predicts.
+
+    Parameters
+    ----------
+    blend
+        The weights.
+    members
+        The models that it combines, in its order.
+    """
+
+    def __init__(self, blend: BlendModel, members: Sequence[Predictor]) -> None:
+        self._blend, self._members = blend, members
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights; the members' numbers are their own."""
+        return self._blend.parameters
+
+    def predict(self, inputs: Block) -> Block:
+        """Return targets, shape (samples, targets), of inputs of shape (samples, landmarks), in z-scores."""
+        return self._blend.combine([member.predict(inputs) for member in self._members])
 
 
 def fit_blend(members: Mapping[str, Model], select: ExampleSource, per_target: bool = False) -> Fitted[BlendModel]:

@@ -308,6 +308,7 @@ def _places(path: Path, content: mmap.mmap) -> tuple[dict[str, slice], bytes]:
         # From memory alone: the file on disk may be exchanged meanwhile.
         with zipfile.ZipFile(cast(Any, content)) as file:
             entries, comment, directory = file.infolist(), file.comment, file.start_dir
+    # zipfile calls compression and versions that it does not know not implemented.
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error, UnicodeDecodeError) as error:
         raise _damaged(path, str(error)) from error
     if not entries or len(entries) > _MOST_MEMBERS:

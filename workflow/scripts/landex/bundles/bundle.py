@@ -24,6 +24,8 @@ Floats = NDArray[np.float64]
 
 # Names of a landmark, by kind.
 Names = Mapping[str, Sequence[str]]
+# A blend is read without its members.
+_BLENDED = "landex.baselines.blend:Blended"
 NAMES = ("entrez", "symbol", "alias", "ensembl", "probe")
 
 
@@ -229,27 +231,8 @@ def _model(archive: Archive, about: Mapping[str, Any]) -> Predictor:
     model = read(about["model"])
     if kinds[about["model"]] != BLEND:
         return cast(Predictor, model)
-    return Blended(model, [read(name) for name in model.names])
-
-
-class Blended:
-    """A blend with its members.
-
-    Parameters
-    ----------
-    blend
-        A `BlendModel`.
-    members
-        The models that it combines, in its order.
-    """
-
-    def __init__(self, blend: Any, members: Sequence[Predictor]) -> None:
-        self._blend, self._members = blend, members
-
-    def predict(self, inputs: Block) -> Block:
-        """See `Predictor`."""
-        combined: Block = self._blend.combine([member.predict(inputs) for member in self._members])
-        return combined
+    blended = load_class(_BLENDED)(model, [read(name) for name in model.names])
+    return cast(Predictor, blended)
 
 
 def _check_shapes(bundle: Bundle) -> None:

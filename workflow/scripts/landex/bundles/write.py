@@ -143,7 +143,7 @@ def write_bundle(
         "origins": [asdict(origin) for origin in origins],
         "errors": _errors(evidence),
         "baseline": evidence.baseline_name,
-        "profiles": {name: _profiles(member.weights) for name, member in stored.items() if _profiles(member.weights)},
+        "profiles": {name: count for name, member in stored.items() if (count := _profiles(member.weights))},
     }
     table = pd.read_csv(trust, sep="\t", dtype={"gene": str}, keep_default_na=False, na_values=[""])
     about["scaled_by"] = str(table["scaled_by"].iloc[0])

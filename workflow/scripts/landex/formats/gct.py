@@ -13,7 +13,7 @@ from pathlib import Path
 
 from landex.errors import UserError
 from landex.formats.matrix_file import Content, TableInMemory
-from landex.formats.text import UNREADABLE, TextWriter, create_text, open_text, read_values
+from landex.formats.text import UNREADABLE, Layout, TextWriter, create_text, open_text, read_values
 
 # What fills places of a GCT file that mean nothing.
 _FILLER = "-666"
@@ -42,7 +42,7 @@ def open_gct(path: Path) -> Iterator[TableInMemory]:
     try:
         head = _read_head(path)
         labels = 1 + len(head.gene_fields)
-        texts, values = read_values(path, head.lines, head.samples, labels, head.genes, "\t", csv.QUOTE_NONE)
+        texts, values = read_values(Layout(path, head.lines, head.samples, labels, head.genes, "\t", csv.QUOTE_NONE))
     except UNREADABLE as error:
         raise UserError(f"{path}: not readable as GCT ({' '.join(str(error).split())})") from error
     fields = dict(zip(head.gene_fields, texts[1:], strict=True))

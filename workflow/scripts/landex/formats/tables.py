@@ -7,7 +7,7 @@ from pathlib import Path
 
 from landex.errors import UserError
 from landex.formats.matrix_file import Content, TableInMemory
-from landex.formats.text import UNREADABLE, TextWriter, create_text, open_text, read_values
+from landex.formats.text import UNREADABLE, Layout, TextWriter, create_text, open_text, read_values
 
 # Columns after the genes' names that some sources put before the samples, and that are no samples.
 _ANNOTATIONS = {
@@ -45,7 +45,7 @@ def open_table(path: Path, samples: str = "columns") -> Iterator[TableInMemory]:
         while not turned and labels < len(header) - 1 and header[labels].strip().lower() in _ANNOTATIONS:
             labels += 1
         names = header[labels:]
-        texts, values = read_values(path, 1, names, labels, rows, separator, csv.QUOTE_MINIMAL, said)
+        texts, values = read_values(Layout(path, 1, names, labels, rows, separator, csv.QUOTE_MINIMAL, said))
     except UNREADABLE as error:
         raise UserError(f"{path}: not readable as a table ({' '.join(str(error).split())})") from error
     if turned:

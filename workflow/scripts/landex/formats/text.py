@@ -7,6 +7,8 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
@@ -39,19 +41,11 @@ def open_text(path: Path) -> Iterator[IO[str]]:
         yield stream
 
 
-def read_values(
-    path: Path,
-    first_row: int,
-    columns: Sequence[str],
-    labels: int,
-    rows: int,
-    separator: str,
-    quoting: int,
-    said: str = "sample {column}, gene {row}",
-) -> tuple[list[list[str]], Values]:
-    """Read the rows of a file that was found to have equally long rows, mostly a row a gene.
+@dataclass(frozen=True)
+class Layout:
+    """Where the values of a file of text stand, whose rows were found to be equally long, mostly a row a gene.
 
-    Parameters
+    Attributes
     ----------
     path
         The file.
@@ -67,6 +61,29 @@ def read_values(
         As for pandas.
     said
         How a message names a cell.
+    """
+
+    path: Path
+    first_row: int
+    columns: Sequence[str]
+    labels: int
+    rows: int
+    separator: str
+    quoting: int
+    said: str = "sample {column}, gene {row}"
+
+    def no_number(self, row: str, column: int, cell: object) -> UserError:
+        """Return the error of a cell that holds no number."""
+        place = self.said.format(column=self.columns[column], row=row)
+        return UserError(f"{self.path}: {place}: {cell!r} is no number")
+
+
+# Some consecutive rows: a list a column of text, and values of shape (rows, columns).
+_Rows = tuple[list[list[str]], Values]
+
+
+def read_values(layout: Layout) -> tuple[list[list[str]], Values]:
+    """Read the rows of a file.
 
     Returns
     -------
@@ -77,75 +94,64 @@ def read_values(
     ------
     UserError
         If a cell is no number, with its sample and gene.
+    ValueError
+        If there are not the rows that there should be.
     """
-    if rows * len(columns) <= _FEW_CELLS:
-        return _read_few(path, first_row, columns, labels, rows, separator, quoting, said)
+    values = np.empty((layout.rows, len(layout.columns)))
+    texts: list[list[str]] = [[] for _ in range(layout.labels)]
+    done = 0
+    few = values.size <= _FEW_CELLS
+    for labels, numbers in _rows_by_csv(layout) if few else _rows_by_pandas(layout):
+        for text, of_rows in zip(texts, labels, strict=True):
+            text.extend(of_rows)
+        if done + len(numbers) > layout.rows:
+            raise ValueError(f"more than the {layout.rows} rows that are needed")
+        values[done : done + len(numbers)] = numbers
+        done += len(numbers)
+    if done != layout.rows:
+        raise ValueError(f"{done} rows, not the {layout.rows} that are needed; is the file whole?")
+    return texts, values
+
+
+def _rows_by_pandas(layout: Layout) -> Iterator[_Rows]:
     import pandas as pd
 
-    places = range(labels, labels + len(columns))
-    values = np.empty((rows, len(columns)))
-    texts: list[list[str]] = [[] for _ in range(labels)]
+    places = range(layout.labels, layout.labels + len(layout.columns))
     # Labels are text: a gene may be called NA. The others are numbers or missing.
     chunks = pd.read_csv(
-        path,
-        sep=separator,
+        layout.path,
+        sep=layout.separator,
         header=None,
-        skiprows=first_row,
-        dtype=dict.fromkeys(range(labels), str),
+        skiprows=layout.first_row,
+        dtype=dict.fromkeys(range(layout.labels), str),
         keep_default_na=False,
         na_values={place: list(MISSING) for place in places},
-        quoting=quoting,
+        quoting=layout.quoting,
         encoding="utf-8",
         # Else the last digit of a number may be lost.
         float_precision="round_trip",
-        chunksize=max(1, _CELLS // max(1, len(columns))),
+        chunksize=max(1, _CELLS // max(1, len(layout.columns))),
         low_memory=False,
     )
-    done = 0
     for chunk in chunks:
-        for number, text in enumerate(texts):
-            text.extend(chunk[number].astype(str))
-        place = slice(done, done + len(chunk))
-        values[place] = _numbers(path, chunk[list(places)], columns, texts[0][place], said)
-        done += len(chunk)
-    if done != rows:
-        raise ValueError(f"{done} rows, not the {rows} that are needed; is the file whole?")
-    return texts, values
+        labels = [chunk[number].astype(str).tolist() for number in range(layout.labels)]
+        yield labels, _numbers(layout, chunk[list(places)], labels[0])
 
 
-def _read_few(
-    path: Path,
-    first_row: int,
-    columns: Sequence[str],
-    labels: int,
-    rows: int,
-    separator: str,
-    quoting: int,
-    said: str,
-) -> tuple[list[list[str]], Values]:
-    """Do what `read_values` does without pandas."""
-    texts: list[list[str]] = [[] for _ in range(labels)]
-    values = np.empty((rows, len(columns)))
-    done = 0
-    with open_text(path) as stream:
-        for _ in range(first_row):
-            stream.readline()
-        for row in csv.reader(stream, delimiter=separator, quoting=quoting):  # type: ignore[arg-type]
+def _rows_by_csv(layout: Layout) -> Iterator[_Rows]:
+    with open_text(layout.path) as stream:
+        rows = csv.reader(stream, delimiter=layout.separator, quoting=layout.quoting)  # type: ignore[arg-type]
+        for row in islice(rows, layout.first_row, None):
             if not row:
                 continue
-            if done == rows or len(row) != labels + len(columns):
-                raise ValueError(f"the row of {row[0]} has {len(row)} cells, or is one too many")
-            for text, cell in zip(texts, row, strict=False):
-                text.append(cell)
-            for column, cell in enumerate(row[labels:]):
-                number = _number(cell)
-                if number is None:
-                    raise UserError(f"{path}: {said.format(column=columns[column], row=row[0])}: {cell!r} is no number")
-                values[done, column] = number
-            done += 1
-    if done != rows:
-        raise ValueError(f"{done} rows, not the {rows} that are needed; is the file whole?")
-    return texts, values
+            labels, cells = row[: layout.labels], row[layout.labels :]
+            if len(cells) != len(layout.columns):
+                raise ValueError(f"the row of {row[0]} has {len(row)} cells")
+            numbers = [_number(cell) for cell in cells]
+            if None in numbers:
+                column = numbers.index(None)
+                raise layout.no_number(row[0], column, cells[column])
+            yield [[label] for label in labels], np.array([numbers], np.float64)
 
 
 def _number(cell: str) -> float | None:
@@ -161,20 +167,18 @@ def _number(cell: str) -> float | None:
         return None
 
 
-def _numbers(path: Path, table: Any, columns: Sequence[str], rows: Sequence[str], said: str) -> Values:
+def _numbers(layout: Layout, table: Any, rows: Sequence[str]) -> Values:
     import pandas as pd
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
-    for number, name in enumerate(columns):
+    for number in range(table.shape[1]):
         column = table.iloc[:, number]
         if is_bool_dtype(column) or not is_numeric_dtype(column):
             # As text, TRUE is no number and an integer of more than 64 bits is one.
             numbers = pd.to_numeric(column.astype(str), errors="coerce")
             wrong = np.flatnonzero(numbers.isna() & column.notna())
             if len(wrong):
-                cell = column.iloc[wrong[0]]
-                place = said.format(column=name, row=rows[wrong[0]])
-                raise UserError(f"{path}: {place}: {cell!r} is no number")
+                raise layout.no_number(rows[wrong[0]], number, column.iloc[wrong[0]])
             table.isetitem(number, numbers)
     return table.to_numpy(np.float64)
 

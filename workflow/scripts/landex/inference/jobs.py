@@ -10,7 +10,7 @@ from landex.bundles.bundle import Bundle
 from landex.errors import UserError
 from landex.harmonise import METHODS, Method, Spread, by_quantiles, by_training_distribution, map_distinct_ranks
 from landex.inference.account import Account
-from landex.inference.landmarks import KINDS
+from landex.inference.landmarks import KINDS_OF_NAMES
 from landex.inference.profiles import Profiles, Reading
 from landex.inference.score import Asked, Scored, Scorer, targets_named
 from landex.threads import mapped_in_threads
@@ -53,7 +53,7 @@ def _check(settings: Settings) -> None:
         ("harmonise", settings.harmonise, METHODS),
         ("units", settings.units, UNITS),
         ("values", settings.reading.values, SCALES),
-        ("names", settings.reading.names, ("auto", *KINDS)),
+        ("names", settings.reading.names, ("auto", *KINDS_OF_NAMES)),
     ):
         if value not in known:
             raise UserError(f"{name}: {value!r} is not one of {', '.join(known)}")

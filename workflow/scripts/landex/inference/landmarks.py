@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from landex.bundles.bundle import NAMES, Names
+from landex.column_means import column_means
 from landex.errors import UserError
 
-# Names of one landmark, by kind: entrez, symbol, alias, ensembl, probe.
-Names = Mapping[str, Sequence[str]]
-KINDS = ("entrez", "symbol", "ensembl", "probe")
+# What a file may name all of its genes by; aliases come among symbols.
+KINDS_OF_NAMES = tuple(kind for kind in NAMES if kind != "alias")
+# By kind of name, the landmark that each name means.
+_Tables = Mapping[str, Mapping[str, int]]
 
 _VERSION = re.compile(r"^(ENSG\d{11})\.\d+$")
 _OTHER_ENSEMBL = re.compile(r"^ENS(?!G\d)[A-Z]{3,4}G\d{11}")
@@ -52,15 +55,7 @@ class FoundLandmarks:
         array
             Shape (rows, len(places)).
         """
-        chosen = block[:, self.columns]
-        if len(self.columns) == len(self.starts):
-            return _in_float32(chosen)
-        chosen = chosen.astype(np.float64)
-        there = ~np.isnan(chosen)
-        sums = np.add.reduceat(np.where(there, chosen, 0), self.starts, axis=1)
-        counts = np.add.reduceat(there, self.starts, axis=1, dtype=np.int64)
-        with np.errstate(invalid="ignore"):
-            return _in_float32(sums / np.where(counts, counts, np.nan))
+        return _in_float32(column_means(block, self.columns, self.starts))
 
 
 def _in_float32(values: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -96,10 +91,11 @@ def find_landmarks(
     """
     # Row numbers look like Entrez ids: of 1 to 12,328 some 600 are landmarks'.
     own = [] if kind == "auto" and _are_numbers(genes) else genes
-    best = _found(own, "", names, kind)
+    tables = {of_kind: _table(names, of_kind) for of_kind in NAMES}
+    best = _found(own, "", tables, kind)
     if 2 * len(best.places) < len(names):
         for field, values in fields.items():
-            found = _found(values, field, names, kind)
+            found = _found(values, field, tables, kind)
             if len(found.places) > len(best.places):
                 best = found
     return best
@@ -111,10 +107,9 @@ def _are_numbers(names: Sequence[str]) -> bool:
     return first is not None and len(names) > 2 and all(name == str(number) for number, name in enumerate(names, first))
 
 
-def _found(genes: Sequence[str], field: str, names: Sequence[Names], kind: str) -> FoundLandmarks:
+def _found(genes: Sequence[str], field: str, tables: _Tables, kind: str) -> FoundLandmarks:
     stripped = [match[1] if (match := _VERSION.match(gene.strip())) else gene.strip() for gene in genes]
-    tables = {of_kind: _table(names, of_kind) for of_kind in (*KINDS, "alias")}
-    kinds = KINDS if kind == "auto" else (kind,)
+    kinds = KINDS_OF_NAMES if kind == "auto" else (kind,)
     reached = {
         of_kind: len({tables[of_kind][gene] for gene in stripped if gene in tables[of_kind]}) for of_kind in kinds
     }
@@ -144,7 +139,7 @@ def _table(names: Sequence[Names], kind: str) -> dict[str, int]:
     return {name: place for place, of_one in enumerate(names) for name in of_one[kind]}
 
 
-def _landmark(gene: str, kind: str, tables: Mapping[str, Mapping[str, int]]) -> int | None:
+def _landmark(gene: str, kind: str, tables: _Tables) -> int | None:
     found = tables[kind].get(gene)
     if found is None and kind == "symbol":
         # R writes HLA-A as HLA.A.

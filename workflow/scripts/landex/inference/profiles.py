@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from landex.bundles.bundle import Names
 from landex.errors import UserError
 from landex.formats.files import open_matrix_file
 from landex.formats.matrix_file import Content, MatrixFile, TableInMemory
 from landex.formats.orientation import samples_in
-from landex.inference.landmarks import FoundLandmarks, Names, check_landmarks, find_landmarks
+from landex.inference.landmarks import FoundLandmarks, check_landmarks, find_landmarks
 from landex.inference.units import Units, find_units, logged, scales_of
 
 # Profiles that the scale is found on.

@@ -18,6 +18,7 @@ from landex.scores import LandmarkFiller, SideScores
 from landex.spelling import nearest
 
 Floats = NDArray[np.float64]
+_Chosen = slice | NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,9 @@ class Scorer:
         self._filler = LandmarkFiller(bundle.correlation)
         # Distances to six digits are as good as any.
         self._whitening = self._whitened().astype(np.float32)
-        chosen = slice(None) if asked.targets is None else asked.targets
-        self._chosen = chosen
-        self._model = _narrowed(bundle.model, asked.targets)
+        chosen: _Chosen = slice(None) if asked.targets is None else asked.targets
+        # What is left to take of the model's predictions.
+        self._model, self._taken = _narrowed(bundle.model, chosen)
         self._mean, self._deviation = targets.mean[chosen], targets.deviation[chosen]
         self._quantiles = bundle.trust.quantiles[chosen]
         self._has_spread = getattr(bundle.model, "members", 1) > 1
@@ -187,12 +188,11 @@ class Scorer:
     def _predict(self, inputs: Block) -> tuple[Block, Block | None]:
         if self._asked.intervals and self._has_spread:
             predicted, spread = self._model.predict_with_spread(inputs)
-            return predicted[:, self._chosen], spread[:, self._chosen]
-        predicted = self._model.predict(inputs)
-        return (predicted if predicted.shape[1] == len(self._mean) else predicted[:, self._chosen]), None
+            return predicted[:, self._taken], spread[:, self._taken]
+        return self._model.predict(inputs)[:, self._taken], None
 
 
-def _narrowed(model: Predictor, targets: NDArray[np.intp] | None) -> Any:
-    """Return a model of some targets alone where its kind can be cut; else the model."""
+def _narrowed(model: Predictor, targets: _Chosen) -> tuple[Any, _Chosen]:
+    """Return a model cut to some targets, and all of it; where its kind cannot be cut, the model and the targets."""
     cut = getattr(model, "of_targets", None)
-    return model if targets is None or cut is None else cut(targets)
+    return (model, targets) if cut is None or isinstance(targets, slice) else (cut(targets), slice(None))
