@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from landex.errors import UserError
-from landex.formats.endings import SUFFIXES
+from landex.formats.endings import ending_of
 from landex.formats.matrix_file import Content, MatrixFile, MatrixFileWriter
 
 _Reader = Callable[[Path, str], AbstractContextManager[MatrixFile]]
@@ -14,10 +13,7 @@ _Writer = Callable[[Path, Content], AbstractContextManager[MatrixFileWriter]]
 
 def _format(path: Path) -> tuple[_Reader, _Writer]:
     """Return what reads and what writes a file, of which only its own format is imported: AnnData's takes a second."""
-    known = next((suffix for suffix in SUFFIXES if path.name.endswith(suffix)), None)
-    if known is None:
-        raise UserError(f"{path}: not a matrix file that is known; known endings are {', '.join(SUFFIXES)}")
-    ending = known.removesuffix(".gz").removesuffix(".xz")
+    ending = ending_of(path).removesuffix(".gz").removesuffix(".xz")
     if ending == ".h5ad":
         from landex.formats.anndata_file import create_anndata, open_anndata
 

@@ -15,8 +15,9 @@ from landex.bundles.bundle import Bundle, open_bundle
 from landex.bundles.columns import written
 from landex.errors import UserError
 from landex.files import atomic, file_identity
+from landex.formats.endings import ending_of
 from landex.inference.jobs import Job, Settings
-from landex.inference.partial import PartialResult, ending_of
+from landex.inference.partial import PartialResult
 from landex.inference.profiles import Landmarks, Profiles, open_profiles
 
 # Called with the number of profiles that are done.

@@ -14,27 +14,11 @@ from numpy.typing import NDArray
 
 from landex.errors import UserError
 from landex.files import atomic
-from landex.formats.endings import SUFFIXES
 from landex.formats.matrix_file import Content
 
 # Seconds between notes: what a kill can cost.
 _BETWEEN_NOTES = 5.0
 _NOTE = "state.json"
-
-
-def ending_of(path: Path) -> str:
-    """Return the known ending of a matrix file's name, such as .tsv.gz.
-
-    Raises
-    ------
-    UserError
-        If it has none.
-    """
-    # The longest first: .tsv.gz ends in no other, but .h5ad.gz would in none.
-    found = next((suffix for suffix in sorted(SUFFIXES, key=len, reverse=True) if path.name.endswith(suffix)), None)
-    if found is None or found == path.name:
-        raise UserError(f"{path}: its ending says no format; known endings are {', '.join(SUFFIXES)}")
-    return found
 
 
 class PartialResult:
