@@ -18,7 +18,7 @@ _EXAMPLES = """examples:
   landex check plate.gct --bundle deep.landex      what landex makes of a file, without scoring it
   landex infer deep.landex plate.gct -o plate.gctx
   landex infer deep.landex counts.tsv.gz -o inferred.h5ad --values counts --intervals
-  landex infer deep.landex plate.gct -o some.tsv --genes MYC,TP53,BRCA1
+  landex infer deep.landex plate.gct -o some.tsv --genes RPS23,RPS12
 """
 _INFER_EXAMPLES = """The result has samples and genes as its format has them: landmarks first, then targets. Beside it
 lie OUT.samples.tsv (scale, landmarks found, distance from the training samples), OUT.genes.tsv (role, trust, errors),
@@ -28,7 +28,7 @@ goes on when it is made again.
 examples:
   landex infer deep.landex plate.gct -o plate.gctx
   landex infer deep.landex counts.tsv.gz -o inferred.h5ad --values counts --intervals
-  landex infer deep.landex plate.gct -o some.tsv --genes MYC,TP53,BRCA1
+  landex infer deep.landex plate.gct -o some.tsv --genes RPS23,RPS12
 """
 # The shell's convention for a process that an interrupt ended.
 _INTERRUPTED = 130

@@ -132,13 +132,14 @@ def infer_file(
                     done(len(scored.values))
             figures = partial.figures()
             warnings = account.warnings(figures)
-            tables = {results.samples: account.table_of_samples(figures), results.genes: account.table_of_genes()}
-            for table_path, columns in tables.items():
-                with atomic(table_path) as temporary:
-                    temporary.write_text(written(columns), encoding="utf-8")
-            seconds = time.perf_counter() - began
-            with atomic(results.log) as temporary:
-                temporary.write_text("\n".join(account.log(before, seconds, warnings)) + "\n", encoding="utf-8")
+            log = account.log(before, time.perf_counter() - began, warnings)
+            for beside, text in (
+                (results.samples, written(account.table_of_samples(figures))),
+                (results.genes, written(account.table_of_genes())),
+                (results.log, "".join(f"{line}\n" for line in log)),
+            ):
+                with atomic(beside) as temporary:
+                    temporary.write_text(text, encoding="utf-8")
             # The values themselves last: where they are, everything is.
             places: dict[str, Path] = {name: names[name] for name in ("lower", "upper", "values") if name in names}
             partial.complete(places, account.content(figures))
