@@ -13,7 +13,7 @@ from sklearn.preprocessing import KernelCenterer
 from landex.baselines import centred_kernel, kernel_ridge
 from landex.baselines.centred_kernel import CentredKernel
 from landex.baselines.kernel_model import KernelModel, gaussian_kernel
-from landex.baselines.kernel_ridge import KernelRidge, Profiles, Selected, median_distance, path_errors
+from landex.baselines.kernel_ridge import KernelRidge, Profiles, median_distance, path_errors
 from landex.baselines.nystroem import draw_centres, inverse_root
 from landex.errors import UserError
 from landex.examples import Examples

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,16 @@ def test_the_network_is_chosen_by_validation_not_by_the_test_part() -> None:
     assert best_network(MODELS, "ridge") == "deep"
     assert best_network(MODELS, "deep") == "wide"
     assert best_network({"ridge": MODELS["ridge"]}, "ridge") is None
+
+
+def test_a_blend_counts_as_a_network_if_one_takes_part_and_its_weights_are_few() -> None:
+    def blend(*members: str, per_target: bool = False) -> dict[str, ModelRecord]:
+        settings = {"members": list(members), "per_target": per_target}
+        return {**MODELS, "both": replace(record("both", "blend", 0.3), settings=settings)}
+
+    assert best_network(blend("ridge", "deep"), "ridge") == "both"
+    assert best_network(blend("ridge", "ols"), "ridge") == "deep"
+    assert best_network(blend("ridge", "deep", per_target=True), "ridge") == "deep"
 
 
 def test_a_record_is_named_for_its_folder(tmp_path: Path) -> None:

@@ -140,7 +140,9 @@ def small(preset: str) -> NetworkSettings:
 
 
 def weights_of(trained: Trained) -> list[NDArray[np.float32]]:
-    return [trained.network.scale.centre, trained.network.scale.factor, *trained.network.arrays.values()]
+    scale = trained.network.scale
+    of_scale = [scale.centre, scale.factor] if isinstance(scale, OutputScale) else [scale.scores.quantiles]
+    return [*trained.network.arrays.values(), *of_scale]
 
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
@@ -154,7 +156,9 @@ def test_training_twice_gives_the_same_weights_to_the_bit(preset: str, data: tup
 def test_the_best_epoch_is_kept_and_its_error_is_that_of_the_model(data: tuple[Examples, Examples]) -> None:
     training, select = data
     # Without dropout a wide network learns the noise by heart, and its error on `select` rises again.
-    settings = settings_of("deep", hidden=[200], dropout=0.0, batch=8, epochs=20, schedule="constant")
+    settings = settings_of(
+        "deep", hidden=[200], dropout=0.0, batch=8, epochs=20, schedule="constant", target_scaling="range"
+    )
     trained = Trainer(settings, training, select).train()
     errors = [row.select_mae for row in trained.course.history]
     assert trained.course.best_epoch == 1 + int(np.argmin(errors))
@@ -370,7 +374,8 @@ def test_the_test_part_has_no_part_in_training(tmp_path: Path) -> None:
 def test_a_network_that_learns_nothing_beside_a_ridge_predicts_as_the_ridge(tmp_path: Path, skip: str) -> None:
     write_run(tmp_path)
     # Steps so short that float32 hardly sees them.
-    settings = mapping_of("deep", hidden=[4], epochs=1, learning_rate=1e-12, skip=skip, initialisation="dgex")
+    steps = {"epochs": 1, "learning_rate": 1e-12}
+    settings = mapping_of("deep", hidden=[4], skip=skip, initialisation="dgex", target_scaling="range", **steps)
     outputs = fit(tmp_path, settings)
     with open_parts(tmp_path / "normalised.h5ad", tmp_path / "split.tsv", "training", "select") as (training, select):
         ridge = Ridge(**KINDS["ridge"].defaults).fit(training, select).model
@@ -507,3 +512,21 @@ def test_xla_takes_the_same_steps(optimiser: str, data: tuple[Examples, Examples
     compiled = Trainer(settings, *data, None, Execution(True, 3, 1 << 20)).train()
     for path, array in plain.network.arrays.items():
         np.testing.assert_allclose(compiled.network.arrays[path], array, atol=1e-5, err_msg=path)
+
+
+def test_normal_scores_are_learnt_and_values_predicted(make_examples: MakeExamples, tmp_path: Path) -> None:
+    """A network without hidden layers whose targets are powers of ten of a linear function of the landmarks."""
+    random = np.random.default_rng(1)
+    inputs = random.normal(size=(300, 3))
+    linear = inputs @ np.array([[1.0, 0.5], [0.5, -1], [0.2, 0.3]])
+    training = make_examples(inputs, 10**linear)
+    changes = {"epochs": 100, "target_scaling": "normal_scores"}
+    network = Trainer(settings_of(LINEAR, **changes), training, training).train().network
+    wanted = 10**linear
+    predicted = network.predict(training.inputs)
+    # A linear function of values explains less than half of this.
+    close = np.abs(predicted - wanted) < 0.3 * wanted
+    assert close.mean() > 0.85
+    with h5py.File(tmp_path / "network.h5", "w") as file:
+        network.write(file)
+        np.testing.assert_array_equal(Network.read(file).predict(training.inputs), predicted)

@@ -67,11 +67,14 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
         "infer",
     ),
     "baselines/measured_sets": ("baseline ols ridge lasso", "network pair-6"),
+    "baselines/median_kernel": (),
+    "baselines/median_model": (),
     "baselines/normal_equations": ("baseline ols ridge lasso", "network pair-6"),
     "baselines/nystroem": (),
     "baselines/quadratics": ("baseline lasso",),
     "baselines/sample_lasso": (),
     "baselines/sample_neighbours": ("baseline knn", "blend", "predict knn", "infer"),
+    "baselines/scored_examples": (),
     "baselines/sparse": ("baseline lasso",),
     "baselines/sparse_problem": ("baseline lasso",),
     "blends": ("blend", "predict_blend"),
@@ -247,6 +250,7 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "inference/api": (),
     "inference/check": (),
     "inference/command": (),
+    "normal_scores": WITH_NETWORKS,
     "blocks": (*FROM_COHORTS, "report"),
 }
 

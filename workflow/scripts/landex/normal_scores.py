@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from landex.blocks import Block
 
@@ -24,6 +24,8 @@ _KNOTS = 129
 # Samples that the quantiles are taken from; with 10,000 targets 160 MB. Their error is then below a sixtieth of a
 # standard deviation.
 _MOST_SAMPLES = 4096
+# Scores that differ by more are the ends of a run of tied values.
+_ROUNDING = 1e-6
 # Values mapped at once: some few arrays of 8 MB.
 _VALUES_AT_ONCE = 1 << 20
 
@@ -33,7 +35,7 @@ class NormalScores:
     """Maps z-scores to normal scores, target by target, by the quantiles of the training samples (van der Waerden).
 
     The i-th of n values, from 0, has the score Phi^-1((i + 1/2) / n); between the scores that are kept the map is
-    linear, beyond the lowest and highest value constant. Tied values share the middle of their scores.
+    linear, beyond the lowest and highest value constant. Tied values share the score of their middle rank.
 
     Attributes
     ----------
@@ -79,7 +81,10 @@ class NormalScores:
             # Where a row does not increase the one takes the last knot and the other, mirrored, the first.
             last = np.interp(some, row, knots)
             first = -np.interp(-some, -row[::-1], knots)
-            scores[:, target] = (first + last) / 2
+            tied = last - first > _ROUNDING
+            # The score of the middle rank, not the middle score.
+            last[tied] = ndtri((ndtr(first[tied]) + ndtr(last[tied])) / 2)
+            scores[:, target] = last
         return scores
 
     def to_values(self, scores: Block) -> Block:
