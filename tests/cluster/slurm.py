@@ -112,9 +112,12 @@ class Slurm:
         """Cancel a job as its owner does."""
         _output("scancel", job)
 
-    def end_at(self, job: str, seconds: int) -> None:
-        """Let a running job's time end so many seconds from now: limits themselves are in minutes."""
-        _output("scontrol", "update", f"JobId={job}", f"EndTime=now+{seconds}")
+    def end_now(self, job: str) -> None:
+        """Let a running job's time end. Limits are in minutes and looked at twice a minute: until then it is held."""
+        for process in _processes_of(job):
+            os.kill(process, signal.SIGSTOP)
+        # Before it kills, Slurm lets the processes go on and sends them SIGTERM.
+        _output("scontrol", "update", f"JobId={job}", "EndTime=now+1")
 
     def _write_settings(self, size: Size) -> None:
         control, node = _free_ports()
@@ -238,6 +241,17 @@ def _is_alive(process: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def _processes_of(job: str) -> list[int]:
+    """Return the processes of a job that run a rule's script."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError):
+            environment = (folder / "environ").read_bytes().split(b"\0") if folder.name.isdigit() else []
+            if f"SLURM_JOB_ID={job}".encode() in environment and b"/scripts/tmp" in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
 
 
 def _wait(condition: Callable[[], bool], at_most: float = PATIENCE) -> bool:
