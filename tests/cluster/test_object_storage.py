@@ -61,7 +61,7 @@ def store() -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def run_there(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The small run with everything but its logs and scratch in the store."""
+    """The small run with all its files but checkpoints in the store."""
     project = make(tmp_path_factory.mktemp("stored") / "project")
     for folder in INPUTS:
         store.upload(project.root, folder)
