@@ -11,6 +11,10 @@ configfile: "config.yaml"
 report: "workflow/report/workflow.rst"
 
 
+# Used with --software-deployment-method apptainer only; see docs/cluster.md.
+container: "containers/landex.sif"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/retrieve.smk"
 include: "workflow/rules/cohort.smk"

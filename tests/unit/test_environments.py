@@ -141,7 +141,7 @@ def test_lock_pins_every_requirement_with_hashes_and_no_address(lock: str) -> No
 def test_lock_satisfies_the_project_and_its_development_group(python: str, lock: str, platform: dict[str, str]) -> None:
     locked = locked_versions(python, platform, lock)
     project = PYPROJECT["project"]
-    extra = project["optional-dependencies"][EXTRA[lock]]
+    extra = project["optional-dependencies"][EXTRA[lock]] + project["optional-dependencies"]["cluster"]
     wanted = [
         requirement
         for requirement in map(Requirement, project["dependencies"] + extra + PYPROJECT["dependency-groups"]["dev"])
@@ -196,3 +196,13 @@ def test_rules_name_every_conda_environment_and_no_other() -> None:
 @pytest.mark.parametrize(("script", "environment"), scripts_with_environment(), ids=lambda path: path.stem)
 def test_conda_environment_holds_what_the_script_imports(script: Path, environment: Path) -> None:
     assert packages_behind(script) <= set(pins(environment))
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "landex.def", "landex-gpu.def"])
+def test_containers_are_made_of_the_locks_on_a_python_that_the_project_asks_for(name: str) -> None:
+    text = (PROJECT / "containers" / name).read_text()
+    (base,) = re.findall(r"^(?:FROM|From:) python:(\S+)-slim$", text, flags=re.MULTILINE)
+    assert base in PYTHONS
+    locks = re.findall(r"^(?:ARG LOCK=|    )(requirements\S*\.lock)", text, flags=re.MULTILINE)
+    assert locks == ["requirements-gpu.lock" if "gpu" in name else "requirements.lock"]
+    assert "pip install --no-cache-dir --require-hashes --compile -r /opt/landex/requirements.lock" in text

@@ -149,6 +149,7 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "harmonise": (*WITH_SCORES, "bundle", "infer", "report"),
     "inputs": (),
     "job": EVERY_RULE,
+    "job_resources": (),
     "kinds": ("infer",),
     "kinship": ("compendium",),
     "matrix_cohort": ("cohort_matrix",),

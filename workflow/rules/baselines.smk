@@ -19,8 +19,8 @@ rule baseline:
         "../../envs/baselines.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory_of(),
+        runtime=runtime_of(),
     params:
         kind=lambda wildcards: MODELS[wildcards.model]["kind"],
         settings=lambda wildcards: model_settings(MODELS[wildcards.model]),
@@ -49,8 +49,8 @@ rule blend:
         "../../envs/baselines.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory_of("blend"),
+        runtime=runtime_of("blend"),
     params:
         settings=lambda wildcards: model_settings(MODELS[wildcards.model]),
         models=lambda wildcards: [kind_of(member).model for member in members(wildcards)],

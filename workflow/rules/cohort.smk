@@ -23,8 +23,8 @@ rule cohort_series:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory_of("cohort_series", size_of_downloads),
+        runtime=runtime_of("cohort_series", size_of_downloads),
     params:
         series=lambda wildcards: SERIES[wildcards.cohort]["geo"],
         platform=lambda wildcards: SERIES[wildcards.cohort]["platform"],
@@ -65,8 +65,8 @@ rule cohort_matrix:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory_of("cohort_matrix", size_of_text("matrix")),
+        runtime=runtime_of("cohort_matrix", size_of_text("matrix")),
     params:
         file=lambda wildcards: file_fingerprint(MATRICES[wildcards.cohort]["matrix"]),
         files=lambda wildcards: [file_fingerprint(path) for path in (*tables_of(wildcards), *own_features())],

@@ -19,8 +19,17 @@ from landex.geo.layout import NAMES, annotation_name, family_name, file_of_sourc
 from landex.geo.receipts import next_attempt
 from landex.grids import expanded
 from landex.inputs import input_problems
+from landex.job_resources import granted_mb, granted_minutes, text_mb, training_minutes
 from landex.kinds import BLEND, KINDS, NETWORK, module_of
-from landex.model_entries import WHOLE, model_settings, piece_part, piece_settings, pieces, training_memory_mb
+from landex.model_entries import (
+    WHOLE,
+    model_settings,
+    piece_part,
+    piece_settings,
+    pieces,
+    training_memory_mb,
+    training_operations,
+)
 from landex.source_lists import expanded_sources
 from landex.variations import resplit, thinned
 from landex.vocabulary import PARTS
@@ -350,3 +359,59 @@ wildcard_constraints:
     variation=one_variation_of([*RESPLIT, *THINNED]),
     name=one_of(INFERRED),
     file=NAMES,
+
+
+def sizes_of(input):
+    """Return the sizes of a job's inputs in MB, by name, those of several files of one name together.
+
+    What is not there yet counts nothing: in a dry run, and where jobs of one group make it.
+    """
+    names = [name for name, files in input.items() for _ in ([files] if isinstance(files, str) else files)]
+    if any(getattr(file, "is_storage", False) for file in input):
+        sizes = input.size_files_mb
+    else:
+        paths = [Path(str(file)) for file in input]
+        sizes = [path.stat().st_size / 2**20 if path.is_file() else 0 for path in paths]
+    by_name = dict.fromkeys(names, 0)
+    for name, size in zip(names, sizes, strict=True):
+        by_name[name] += size
+    return by_name
+
+
+def size_of_downloads(input):
+    """Return the size of the files of GEO whose receipts are inputs, in MB: each lies beside its receipt."""
+    files = [Path(str(receipt).removesuffix(".json")) for receipt in input if str(receipt).endswith(".json")]
+    return {"downloads": sum(file.stat().st_size for file in files if file.is_file()) / 2**20}
+
+
+def size_of_text(name):
+    """Return a function of a job's inputs: what one of them takes in memory where it is text, in MB."""
+    return lambda input: {"text": text_mb(str(input[name]), sizes_of(input)[name])}
+
+
+def memory_of(stage=None, more=lambda input: {}):
+    """Return the function that grants a stage's jobs their memory in MB; see landex/job_resources.py.
+
+    `more` are sizes beside those of the inputs. Without a stage it is the kind of the job's model.
+    """
+    return lambda wildcards, input, attempt: granted_mb(
+        stage or MODELS[wildcards.model]["kind"], {**sizes_of(input), **more(input)}, attempt
+    )
+
+
+def runtime_of(stage=None, more=lambda input: {}):
+    """Return the function that grants a stage's jobs their run time in minutes; see `memory_of`."""
+    return lambda wildcards, input, attempt: granted_minutes(
+        stage or MODELS[wildcards.model]["kind"], {**sizes_of(input), **more(input)}, attempt
+    )
+
+
+def memory_of_training(wildcards, input, attempt):
+    """Grant a training its memory in MB."""
+    return attempt * training_memory_mb(MODELS[wildcards.model], sizes_of(input)["normalised"])
+
+
+def runtime_of_training(wildcards, input, attempt):
+    """Grant a training its run time in minutes."""
+    operations = training_operations(MODELS[wildcards.model], sizes_of(input)["normalised"])
+    return training_minutes(operations, config["train"]["device"] != "cpu", attempt)

@@ -19,8 +19,8 @@ rule compendium:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory_of("compendium"),
+        runtime=runtime_of("compendium"),
     params:
         sources=list(SOURCES),
         external=list(EXTERNAL),

@@ -19,8 +19,8 @@ rule predict:
         "../../envs/networks.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory_of("predict"),
+        runtime=runtime_of("predict"),
     params:
         model=lambda wildcards: kind_of(wildcards.model).model,
         code=lambda wildcards: code("predict", module_of(kind_of(wildcards.model).model)),
@@ -60,8 +60,8 @@ rule predict_blend:
         "../../envs/baselines.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory_of("predict_blend"),
+        runtime=runtime_of("predict_blend"),
     params:
         code=code("predict_blend"),
     script:
@@ -85,8 +85,8 @@ rule calibrate:
         "../../envs/baselines.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory_of("calibrate"),
+        runtime=runtime_of("calibrate"),
     params:
         coverage=config["evaluation"]["coverage"],
         bars=BARS,
@@ -117,8 +117,8 @@ rule evaluate:
         "../../envs/baselines.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory_of("evaluate"),
+        runtime=runtime_of("evaluate"),
     params:
         code=code("evaluate"),
     script:
@@ -145,8 +145,8 @@ rule compare:
         "../../envs/baselines.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory_of("compare"),
+        runtime=runtime_of("compare"),
     params:
         baseline=BASELINE,
         certainty=CERTAINTY,
@@ -173,8 +173,8 @@ rule outliers:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=memory_of("outliers"),
+        runtime=runtime_of("outliers"),
     params:
         code=code("outliers"),
     script:
@@ -204,8 +204,8 @@ rule judge:
         "../../envs/baselines.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=memory_of("judge"),
+        runtime=runtime_of("judge"),
     params:
         baseline=BASELINE,
         split_by=RESPLIT,
@@ -239,8 +239,8 @@ rule importance:
         "../../envs/networks.yaml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=memory_of("importance"),
+        runtime=runtime_of("importance"),
     params:
         model=lambda wildcards: kind_of(wildcards.model).model,
         certainty=CERTAINTY,

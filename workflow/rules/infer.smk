@@ -26,8 +26,8 @@ rule bundle:
         "../../envs/baselines.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=memory_of("bundle"),
+        runtime=runtime_of("bundle"),
     params:
         models=lambda wildcards: models_in_bundle(wildcards.model),
         kinds=lambda wildcards: [MODELS[name]["kind"] for name in models_in_bundle(wildcards.model)],
@@ -60,8 +60,8 @@ rule infer:
         "../../envs/baselines.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=720,
+        mem_mb=memory_of("infer", size_of_text("profiles")),
+        runtime=runtime_of("infer", size_of_text("profiles")),
     params:
         file=lambda wildcards: file_fingerprint(INFERRED[wildcards.name]["profiles"]),
         reading=lambda wildcards: inference_of(

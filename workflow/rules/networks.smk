@@ -20,8 +20,8 @@ rule network:
     threads: 8
     resources:
         gpu=0 if config["train"]["device"] == "cpu" else config["train"]["gpus"],
-        mem_mb=lambda wildcards, attempt: attempt * training_memory_mb(MODELS[wildcards.model]),
-        runtime=720,
+        mem_mb=memory_of_training,
+        runtime=runtime_of_training,
     params:
         preset=lambda wildcards: MODELS[wildcards.model].get("preset"),
         settings=lambda wildcards: piece_settings(MODELS[wildcards.model], piece_of(wildcards)),
@@ -67,8 +67,8 @@ rule join_network:
         "../../envs/networks.yaml"
     threads: 1
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=memory_of("join_network"),
+        runtime=runtime_of("join_network"),
     params:
         code=code("join_network"),
     script:

@@ -16,8 +16,8 @@ rule references:
         "../../envs/data.yaml"
     threads: 8
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=memory_of("references"),
+        runtime=runtime_of("references"),
     params:
         preprocessing=config["preprocessing"],
         ties=config["normalise"]["ties"],
@@ -40,8 +40,8 @@ rule normalise:
         "../../envs/data.yaml"
     threads: 8
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=memory_of("normalise"),
+        runtime=runtime_of("normalise"),
     params:
         code=code("normalise"),
     script:
@@ -66,8 +66,8 @@ rule normalise_external:
         "../../envs/data.yaml"
     threads: 8
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=memory_of("normalise_external"),
+        runtime=runtime_of("normalise_external"),
     params:
         harmonise=lambda wildcards: EXTERNAL[wildcards.cohort]["harmonise"],
         fewest_landmarks=config["normalise"]["fewest_landmarks"],

@@ -28,8 +28,8 @@ rule summarise:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=memory_of("summarise"),
+        runtime=runtime_of("summarise"),
     params:
         baseline=BASELINE,
         code=code("summarise"),
@@ -82,8 +82,8 @@ rule report:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=memory_of("report"),
+        runtime=runtime_of("report"),
     params:
         baseline=BASELINE,
         sources=in_one_order(SOURCES),

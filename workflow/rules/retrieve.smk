@@ -13,8 +13,8 @@ rule retrieve:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=240,
+        mem_mb=memory_of("retrieve"),
+        runtime=runtime_of("retrieve"),
         # A request a second: all jobs together make as many as there are of this, see profiles/default.
         geo_requests=1,
     params:

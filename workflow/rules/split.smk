@@ -19,8 +19,8 @@ rule roles:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory_of("roles"),
+        runtime=runtime_of("roles"),
     params:
         targets=config["genes"]["targets"],
         collapse="dgex" if COLLAPSE == "dgex" else "mean",
@@ -46,8 +46,8 @@ rule split:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory_of("split"),
+        runtime=runtime_of("split"),
     params:
         by=split_by,
         fractions=config["split"]["fractions"],
@@ -74,8 +74,8 @@ rule thin_split:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=memory_of("thin_split"),
+        runtime=runtime_of("thin_split"),
     params:
         fraction=lambda wildcards: THINNED[wildcards.variation],
         undivided=config["split"]["by"] == "series",

@@ -31,13 +31,17 @@ _NOTHING = {
     "normalisation": "none", "dropout": 0, "residual": False, "skip": "none", "mae_from": 1,
     "momentum": 0, "deeper_rate": 1, "weight_decay": 0, "warmup": 0,
 }  # fmt: skip
-# Genes are not counted yet when a job's memory has to be said: D-GEX's 943 and 9,520 and some more.
+# A job is granted its memory and time before anybody opens its input: D-GEX's 943 and 9,520 genes and some more.
 _MOST_LANDMARKS, _MOST_TARGETS = 1000, 12_000
-# TensorFlow, three pools of samples and the validation data; measured at 2.4 GB with the paper's shape.
-_MEMORY_BESIDE_WEIGHTS_MB = 3500
+# Snakemake's two processes in a job of a cluster, TensorFlow, and on a card CUDA.
+_MEMORY_OF_LIBRARIES_MB = 2500
+# Three pools of training samples, of 512 MB each where there are as many, and the validation data, a twentieth.
+_MOST_OF_POOLS_MB, _SHARE_OF_VALIDATION = 3 * 512, 0.05
 # Weights, their gradients, two moments and averages, the last good epoch's copies of them, and the kept ones: measured
 # at 11.8 with SGD's one moment.
 _COPIES_OF_WEIGHTS = 16
+# A multiplication and an addition for every weight: forward, and twice backward.
+_OPERATIONS_OF_A_WEIGHT = 6
 
 
 def model_settings(entry: Mapping[str, Any]) -> Settings:
@@ -91,12 +95,32 @@ def piece_part(entry: Mapping[str, Any], piece: str) -> tuple[int, int]:
     return int(piece.partition(".")[2]), model_settings(entry)["target_jobs"]
 
 
-def training_memory_mb(entry: Mapping[str, Any]) -> int:
-    """Return the memory in MB that a piece of a network's entry is granted, from the number of its weights."""
+def training_memory_mb(entry: Mapping[str, Any], size: float) -> int:
+    """Return the memory in MB that a piece of a network's entry takes.
+
+    Parameters
+    ----------
+    entry
+        The entry.
+    size
+        Of the normalised compendium, in MB.
+    """
+    # Samples are mapped into as much again before they are in the pools' order.
+    pools = min(3 * size, _MOST_OF_POOLS_MB) + 2 * _SHARE_OF_VALIDATION * size
+    return round(_MEMORY_OF_LIBRARIES_MB + pools + 4e-6 * _COPIES_OF_WEIGHTS * _weights(entry))
+
+
+def training_operations(entry: Mapping[str, Any], size: float) -> float:
+    """Return the floating-point operations of all epochs of a piece of a network's entry; parameters as above."""
+    samples = size * 2**20 / (4 * (_MOST_LANDMARKS + _MOST_TARGETS))
+    return _OPERATIONS_OF_A_WEIGHT * _weights(entry) * samples * model_settings(entry)["epochs"]
+
+
+def _weights(entry: Mapping[str, Any]) -> int:
+    """Return the number of weights of one piece, with as many genes as there may be."""
     settings = model_settings(entry)
     widths = [_MOST_LANDMARKS, *settings["hidden"], -(-_MOST_TARGETS // settings["target_jobs"])]
-    weights = sum(lower * upper for lower, upper in pairwise(widths))
-    return _MEMORY_BESIDE_WEIGHTS_MB + round(4e-6 * _COPIES_OF_WEIGHTS * weights)
+    return sum(lower * upper for lower, upper in pairwise(widths))
 
 
 def model_problems(models: Mapping[str, Settings], baseline: str) -> Iterator[str]:
