@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
-import pytest
 from configs import ROOT
 from papers_files import COPIES, LANDMARKS, TARGETS, write_papers_files
 
@@ -14,7 +13,6 @@ SAMPLES, RNA_SAMPLES = 80, 20
 COHORTS = ("test", "gtex", "genomes1000")
 
 
-@pytest.mark.slow
 def test_the_papers_files_are_evaluated_in_its_own_way_and_in_the_default_one(new: Project, tmp_path: Path) -> None:
     project = new.copy(tmp_path / "project")
     shutil.copytree(ROOT / "resources" / "recipes", project.root / "resources" / "recipes")
