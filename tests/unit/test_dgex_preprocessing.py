@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from papers_files import ARRAYS, COPIES, GENOMES, GTEX, LANDMARKS, TARGETS, PapersFiles, write_papers_files
 from scipy.stats import rankdata
 
 from landex.compendium import CompendiumFiles, Joining, write_compendium
-from landex.features import dgex_features
 from landex.genes import GeneTables
 from landex.h5ad import open_matrix
 from landex.matrix_cohort import MatrixSource, write_matrix_cohort
@@ -20,7 +19,7 @@ from landex.parts import assign_parts, write_parts
 from landex.references import Rules, write_references
 from landex.roles import GeneRoles, write_roles
 
-SAMPLES, COPIES, RNA_SAMPLES, LANDMARKS, TARGETS = 60, 3, 12, 40, 120
+SAMPLES, RNA_SAMPLES = 60, 12
 Floats = NDArray[np.float64]
 
 
@@ -29,63 +28,28 @@ class Paper:
     """The paper's files in small, and what was made of them."""
 
     folder: Path
-    features: pd.DataFrame
-    probes: list[str]
-    arrays: NDArray[np.float32]
-    rna: Floats
+    files: PapersFiles
+
+    @property
+    def features(self) -> pd.DataFrame:
+        return self.files.features
 
     def path(self, name: str) -> Path:
         return self.folder / name
 
     def of_features(self) -> Floats:
         """Return the mean of every feature's probes, shape (features, samples), as bgedv2.py does."""
-        place = {probe: number for number, probe in enumerate(self.probes)}
-        arrays = self.arrays.astype(np.float64).T
+        place = {probe: number for number, probe in enumerate(self.files.probes)}
+        arrays = self.files.arrays.astype(np.float64).T
         return np.array(
             [arrays[[place[p] for p in probes.split(",")]].mean(axis=0) for probes in self.features["probes"]]
         )
 
 
-def some_features(resources: Path) -> pd.DataFrame:
-    """Return 40 landmarks, and 120 targets with five that overlap with them."""
-    features = dgex_features(resources / "genes/landmarks.tsv", resources / "genes/targets.tsv")
-    landmarks = features[features["landmark"]].iloc[:LANDMARKS]
-    targets = features[~features["landmark"]]
-    overlapping = targets[targets["overlapping"] & targets["entrez"].isin(landmarks["entrez"])].iloc[:5]
-    others = targets[~targets["overlapping"] & (targets["entrez"] != "")].iloc[: TARGETS - len(overlapping)]
-    assert len(overlapping) == 5
-    return pd.concat([landmarks, others, overlapping])
-
-
-def write_gctx(path: Path, values: NDArray[np.floating], samples: list[str], genes: list[str]) -> None:
-    with h5py.File(path, "w") as file:
-        file.attrs["version"] = "GCTX1.0"
-        file.create_dataset("0/DATA/0/matrix", data=values.astype(np.float32), chunks=(7, 50))
-        file["0/META/COL/id"] = np.array([sample.encode() for sample in samples], "S")
-        file["0/META/ROW/id"] = np.array([gene.encode() for gene in genes], "S")
-
-
 @pytest.fixture(scope="module")
 def paper(tmp_path_factory: pytest.TempPathFactory, resources: Path) -> Paper:
-    folder, random = tmp_path_factory.mktemp("paper"), np.random.default_rng(1)
-    features = some_features(resources)
-    probes = [*features["probes"].str.split(",").explode(), "AFFX-BioB-5_at", "1_of_no_gene_at"]
-    probes = [probes[place] for place in random.permutation(len(probes))]
-    levels, loadings = random.normal(8, 2, len(probes)), random.normal(size=(6, len(probes)))
-    arrays = levels + random.normal(size=(SAMPLES, 6)) @ loadings + random.normal(0, 0.4, (SAMPLES, len(probes)))
-    # The last samples are the first ones once more, nearly.
-    arrays = np.concatenate([arrays, arrays[:COPIES] + random.normal(0, 0.01, (COPIES, len(probes)))])
-    rna = np.floor(random.gamma(0.5, 40, (RNA_SAMPLES, len(features)))) / 8
-    found = Paper(folder, features, probes, arrays.astype(np.float32), rna)
-    write_gctx(found.path("bgedv2.gctx"), found.arrays, [f"GSM{row}" for row in range(len(arrays))], probes)
-    # GTEx and the 1000 Genomes name genes by Ensembl id with version; a landmark's gene stands there once.
-    once = ~features["overlapping"].to_numpy()
-    ensembl = [f"{name}.{number % 9}" for number, name in enumerate(features["ensembl"][once])]
-    samples = [f"R{row}" for row in range(RNA_SAMPLES)]
-    write_gctx(found.path("gtex.gctx"), rna[:, once], samples, [*ensembl, "ENSG00000999999.1"][: once.sum()])
-    rows = ["\t".join(["TargetID", "Gene_Symbol", "Chr", "Coord", *samples])]
-    rows += ["\t".join([name, name, "1", "100", *map(str, rna[:, once][:, n])]) for n, name in enumerate(ensembl)]
-    found.path("GD462.txt").write_text("\n".join(rows) + "\n")
+    folder = tmp_path_factory.mktemp("paper")
+    found = Paper(folder, write_papers_files(folder, resources, SAMPLES, RNA_SAMPLES))
     prepare(found, resources)
     return found
 
@@ -93,9 +57,9 @@ def paper(tmp_path_factory: pytest.TempPathFactory, resources: Path) -> Paper:
 def prepare(paper: Paper, resources: Path) -> None:
     genes = resources / "genes"
     tables = GeneTables(genes / "ids.tsv.gz", genes / "landmarks.tsv", genes / "targets.tsv")
-    arrays = MatrixSource("bged", str(paper.path("bgedv2.gctx")), "log2", collapse="dgex", dgex_duplicates=True)
+    arrays = MatrixSource("bged", str(paper.path(ARRAYS)), "log2", collapse="dgex", dgex_duplicates=True)
     write_matrix_cohort(arrays, tables, paper.path("bged.h5ad"), paper.path("bged.qc.tsv"))
-    for name, file in (("gtex", "gtex.gctx"), ("genomes", "GD462.txt")):
+    for name, file in (("gtex", GTEX), ("genomes", GENOMES)):
         source = MatrixSource(name, str(paper.path(file)), "log2", collapse="dgex")
         write_matrix_cohort(source, tables, paper.path(f"{name}.h5ad"), paper.path(f"{name}.qc.tsv"))
     files = CompendiumFiles(*map(paper.path, ("compendium.h5ad", "duplicates.tsv", "lost.tsv", "provenance.tsv")))
@@ -155,7 +119,7 @@ def test_rna_seq_takes_the_arrays_quantiles_at_its_distinct_ranks_and_its_own_sc
     # An overlapping target has its landmark's values: it is the same gene.
     first = paper.features["entrez"].drop_duplicates()
     place = [list(first).index(entrez) for entrez in paper.features["entrez"]]
-    data = paper.rna[:, [paper.features["entrez"].tolist().index(entrez) for entrez in first]][:, place].T
+    data = paper.files.rna[:, [paper.features["entrez"].tolist().index(entrez) for entrez in first]][:, place].T
     expected = np.empty_like(data)
     for sample in range(data.shape[1]):
         distinct = np.unique(data[:, sample])

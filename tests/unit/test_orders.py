@@ -71,3 +71,12 @@ def test_blocks_of_next_to_nothing_have_an_order(shape: tuple[int, int]) -> None
     orders = orders_of(np.ones(shape, np.float32))
     assert orders.places.shape == orders.tied.shape == shape
     assert not orders.tied.any()
+
+
+def test_the_ends_of_the_range_and_denormals_have_their_places() -> None:
+    tiny, largest = np.float32(1e-45), np.finfo(np.float32).max
+    ordered = [-np.inf, -largest, -1, -tiny, 0, tiny, 2 * tiny, 1, largest, np.inf, np.nan]
+    block = np.array([ordered, ordered[::-1]], np.float32)
+    np.testing.assert_array_equal(in_order(block), np.array([ordered, ordered], np.float32))
+    assert not orders_of(block).tied.any()
+    assert orders_of(block).counts.tolist() == [10, 10]

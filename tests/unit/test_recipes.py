@@ -1,6 +1,9 @@
 """Recipes: overlays that a user hands to Snakemake beside the default config."""
 
 import gzip
+import io
+import subprocess
+import sys
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -163,3 +166,26 @@ def test_a_series_collapsed_by_the_list_has_one_probe_a_gene(tmp_path: Path) -> 
     with open_matrix(tmp_path / "c.h5ad") as matrix:
         assert (matrix.var["columns"] == 1).all()
         assert matrix.shape == (17, len(read_tsv(PROBES, ["probes"])))
+
+
+def test_inflation_compares_the_targets_that_two_runs_share(tmp_path: Path) -> None:
+    tables = {
+        "paper/ols.test.tsv": [("1", 0.5, "training", 20), ("2", 0.7, "training", 20), ("3", 9, "training", 20)],
+        "default/ols.test.tsv": [("1", 0.6, "training", 19), ("2", 0.9, "training", 19), ("4", 8, "training", 19)],
+        "paper/ridge.test.tsv": [("1", 0.5, "training", 20)],
+    }
+    for name, rows in tables.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        pd.DataFrame(rows, columns=["gene", "mae", "scaling", "n"]).to_csv(tmp_path / name, sep="\t", index=False)
+    command = [sys.executable, str(ROOT / "resources/recipes/inflation.py"), str(tmp_path / "paper")]
+    printed = subprocess.run([*command, str(tmp_path / "default")], capture_output=True, text=True, check=True).stdout
+    (row,) = pd.read_csv(io.StringIO(printed), sep="\t").to_dict("records")
+    # (.6 + .9) / (.5 + .7) is 1.25.
+    assert row == {
+        "model": "ols", "cohort": "test", "scaling": "training", "targets": 2, "samples": "20, 19",
+        "mae_one": 0.6, "mae_other": 0.75, "percent_higher": 25.0,
+    }  # fmt: skip
+    alone = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert alone.returncode == 1
+    assert alone.stderr.count("\n") == 1
+    assert "name copies of results/evaluation" in alone.stderr

@@ -6,14 +6,10 @@ from pathlib import Path
 
 import pytest
 from configs import DEFAULT, ROOT
+from papers_files import ARRAYS, GENOMES, GTEX
 
 from workflow.project import Project
 
-THE_PAPERS_FILES = (
-    "data/bgedv2_QNORM.gctx",
-    "data/GTEx_RNASeq_RPKM_n2921x55993.gctx",
-    "data/GD462.GeneQuantRPKM.50FN.samplename.resk10.txt",
-)
 RECIPES = ROOT / "resources" / "recipes"
 # Trainings and joins: 27 models in two halves; ridge three times, for the learning curve too.
 GRID = {"baseline": 3, "network_piece": 54, "join_network": 27}
@@ -35,8 +31,8 @@ def test_a_recipe_plans_a_job_for_every_fit_of_its_models_and_no_other(
     project = new.copy(tmp_path / "project")
     default = {key: DEFAULT[key] for key in ("models", "evaluation", "infer")}
     project.change_config(lambda config: config.update(default))
-    for path in THE_PAPERS_FILES:
-        (project.root / path).touch()
+    for name in (ARRAYS, GTEX, GENOMES):
+        (project.root / "data" / name).touch()
     shutil.copytree(RECIPES, project.root / "resources" / "recipes")
     planned = Counter(job.partition(" ")[0] for job in project.planned("--configfile", str(RECIPES / f"{recipe}.yaml")))
     fits = ("baseline", "blend", "network", "network_piece", "join_network")

@@ -1,6 +1,5 @@
 """The order of values within samples: the step that all quantile normalisation stands on, near the speed of sorting."""
 
-import sys
 import threading
 from dataclasses import dataclass
 
@@ -9,14 +8,16 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-# Rows that are sorted at a time: at 10,000 genes 2.5 MB of packed keys, which stay in a core's cache.
-ROWS_AT_ONCE = 32
-# Of the two halves of a packed key, as they lie in memory: the value's bits and the place.
-_VALUE, _PLACE = (1, 0) if sys.byteorder == "little" else (0, 1)
-_LOW = np.uint64(0xFFFFFFFF)
-_SIGN = np.uint32(0x80000000)
-# The ordered bits of minus infinity and of infinity; what lies outside is no number.
-_LOWEST, _HIGHEST = np.uint32(0x007FFFFF), np.uint32(0xFF800000)
+# Rows that are sorted at a time: at 10,000 genes 1.3 MB of packed keys, near what a core's cache holds.
+ROWS_AT_ONCE = 16
+# A float32, made a float64, leaves the last 29 of its 52 bits of fraction empty: there the place goes.
+_PLACE_BITS = 29
+_PLACE = np.uint64((1 << _PLACE_BITS) - 1)
+# One more in the exponent keeps the place in zeros' bits from making a denormal of them, which a processor may be told
+# to take for 0. No float32 reaches the largest exponents of float64.
+_RAISED = np.uint64(1 << 52)
+# Beyond every float32, in order: what stands for infinities and for missing values, which have no bits to spare.
+_INFINITY, _MISSING = 2.0**200, 2.0**300
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,10 @@ class _Room:
     """Arrays that a thread uses again and again: new ones cost as much as the sort, in fresh pages of memory."""
 
     def __init__(self, rows: int, genes: int) -> None:
-        self.packed = np.empty((rows, genes), np.uint64)
-        self.halves = self.packed.view(np.uint32).reshape(rows, genes, 2)
-        self.values = np.empty((rows, genes), np.float32)
-        self.turned = np.empty((rows, genes), np.int32)
-        self.places = np.arange(rows * genes, dtype=np.uint32).reshape(rows, genes)
+        self.keys = np.empty((rows, genes), np.float64)
+        self.bits = self.keys.view(np.uint64)
+        self.apart = np.empty((rows, max(0, genes - 1)), np.uint64)
+        self.places = np.arange(rows * genes, dtype=np.uint64).reshape(rows, genes) + _RAISED
         self.tied = np.zeros((rows, genes), np.bool_)
 
 
@@ -89,7 +89,7 @@ _rooms = threading.local()
 def _room(rows: int, genes: int) -> _Room:
     """Return this thread's arrays for blocks of a shape; only the last shape's are kept."""
     room: _Room | None = getattr(_rooms, "last", None)
-    if room is None or room.packed.shape != (rows, genes):
+    if room is None or room.keys.shape != (rows, genes):
         room = _rooms.last = _Room(rows, genes)
     return room
 
@@ -97,8 +97,8 @@ def _room(rows: int, genes: int) -> _Room:
 def orders_of(block: NDArray[np.floating]) -> Orders:
     """Order the values of every sample.
 
-    float32 values are packed with their places into 64 bits and sorted as whole numbers, several times as fast
-    as argsort; others take argsort.
+    float32 values become float64 with their places in the bits that this leaves empty, and are sorted with these:
+    several times as fast as argsort, and faster than sorting the same 64 bits as whole numbers. Others take argsort.
 
     Parameters
     ----------
@@ -110,38 +110,24 @@ def orders_of(block: NDArray[np.floating]) -> Orders:
     Orders
         Its arrays hold until the same thread orders the next block.
     """
-    if block.dtype != np.float32 or not 0 < block.size < 1 << 32:
+    if block.dtype != np.float32 or not 0 < block.size <= _PLACE:
         return _orders_by_argsort(block)
     room = _room(*block.shape)
     # Adding 0 makes -0 equal to 0, in bits too.
-    np.add(block, np.float32(0), out=room.values)
-    _pack_and_sort(room)
-    if (room.halves[:, 0, _VALUE] < _LOWEST).any():
-        # NaN with a minus: like the others it has to come last.
-        room.values[np.isnan(block)] = np.nan
-        _pack_and_sort(room)
-    sorted_bits = room.halves[..., _VALUE]
+    np.add(block, 0.0, out=room.keys, dtype=np.float64)
     counts = np.full(len(block), block.shape[1])
-    for row in np.flatnonzero(sorted_bits[:, -1] > _HIGHEST):
-        counts[row] = np.searchsorted(sorted_bits[row], _HIGHEST, side="right")
-    np.equal(sorted_bits[:, 1:], sorted_bits[:, :-1], out=room.tied[:, 1:])
+    if not np.isfinite(block).all():
+        missing = np.isnan(block)
+        counts -= np.count_nonzero(missing, axis=1)
+        np.clip(room.keys, -_INFINITY, _INFINITY, out=room.keys)
+        room.keys[missing] = _MISSING
+    np.add(room.bits, room.places, out=room.bits)
+    room.keys.sort(axis=1)
+    np.bitwise_xor(room.bits[:, 1:], room.bits[:, :-1], out=room.apart)
+    np.less_equal(room.apart, _PLACE, out=room.tied[:, 1:])
     _untie_missing(room.tied, counts)
-    np.bitwise_and(room.packed, _LOW, out=room.packed)
-    return Orders(room.packed.view(np.int64), room.tied, counts)
-
-
-def _pack_and_sort(room: _Room) -> None:
-    """Sort value and place as one number; a value's bits are turned so that they order as it does.
-
-    Of a negative float all bits are turned, of others the first (Herf 2001, "Radix tricks").
-    """
-    bits = room.values.view(np.uint32)
-    np.right_shift(room.values.view(np.int32), 31, out=room.turned)
-    turned = room.turned.view(np.uint32)
-    turned |= _SIGN
-    np.bitwise_xor(bits, turned, out=room.halves[..., _VALUE])
-    room.halves[..., _PLACE] = room.places
-    room.packed.sort(axis=1)
+    np.bitwise_and(room.bits, _PLACE, out=room.bits)
+    return Orders(room.bits.view(np.int64), room.tied, counts)
 
 
 def _orders_by_argsort(block: NDArray[np.floating]) -> Orders:

@@ -15,6 +15,8 @@ Reference = NDArray[np.float64]
 # of the reference over their ranks, as qnorm does; or the reference at their mean rank rounded down, as D-GEX does.
 Ties = Literal["mean_rank", "mean_value", "lower_rank"]
 TIES: tuple[Ties, ...] = get_args(Ties)
+# Rows whose sorted values are added up before they join the others: a reference's last bits depend on it.
+_ROWS_SUMMED = 32
 
 
 def mean_quantiles(blocks: Iterable[Block], genes: int, threads: int = 1) -> Reference:
@@ -46,8 +48,8 @@ def mean_quantiles(blocks: Iterable[Block], genes: int, threads: int = 1) -> Ref
 
 def _pieces(blocks: Iterable[Block]) -> Iterable[Block]:
     for block in blocks:
-        for start in range(0, len(block), ROWS_AT_ONCE):
-            yield block[start : start + ROWS_AT_ONCE]
+        for start in range(0, len(block), _ROWS_SUMMED):
+            yield block[start : start + _ROWS_SUMMED]
 
 
 def _summed_quantiles(block: Block) -> tuple[Reference, int]:
