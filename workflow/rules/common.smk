@@ -12,6 +12,7 @@ SCRIPTS = Path(workflow.basedir, "workflow", "scripts")
 SCHEMA = Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml")
 sys.path.insert(0, str(SCRIPTS))
 
+from landex.clock import follow_clock
 from landex.config import meaning_problems, schema_problems, with_preprocessing, without_dropped
 from landex.errors import UserError
 from landex.fingerprint import FileFingerprints, code_fingerprint
@@ -19,8 +20,10 @@ from landex.geo.layout import NAMES, annotation_name, family_name, file_of_sourc
 from landex.geo.receipts import next_attempt
 from landex.grids import expanded
 from landex.inputs import input_problems
+from landex.job import CLOCK
 from landex.kinds import BLEND, KINDS, NETWORK, module_of
 from landex.model_entries import WHOLE, model_settings, piece_part, piece_settings, pieces, training_memory_mb
+from landex.planned import check_config, plan
 from landex.source_lists import expanded_sources
 from landex.variations import resplit, thinned
 from landex.vocabulary import PARTS
@@ -44,6 +47,18 @@ except UserError as error:
     stop_at([error])
 stop_at(meaning_problems(config))
 stop_at(input_problems(config))
+
+if workflow.is_main_process:
+    plan(SCRIPTS, config)
+    CLOCK.parent.mkdir(exist_ok=True)
+    if done := follow_clock(CLOCK, [Path("results"), Path("resources", "downloads")]):
+        print(f"landex: {done}", file=sys.stderr)
+else:
+    # A job on another machine reads the config again.
+    try:
+        check_config(config)
+    except UserError as error:
+        stop_at([error])
 
 SOURCES = config["compendium"]["sources"]
 EXTERNAL = config["external"]
