@@ -20,7 +20,7 @@ _COSTS = {
 _LINES_OF_COSTS = re.compile(r"^.*\b(training took|peak memory|result: .* s$).*$", re.MULTILINE)
 # Logs and benchmarks say when and how long; the page says the costs of models among its text, and its numbers are
 # those of the tables that are compared.
-_LEFT_OUT = re.compile(r"(variations/[^/]+/)?(logs|benchmarks)/|report/report\.html$")
+_LEFT_OUT = re.compile(r"(variations/[^/]+/)?(logs|benchmarks)/|report/report\.html$|(.*/)?\.checksums/")
 
 
 def results_of(results: Path) -> set[str]:
@@ -29,9 +29,14 @@ def results_of(results: Path) -> set[str]:
     return {file for file in files if not _LEFT_OUT.match(file)}
 
 
-def differences(results: Path, undisturbed: Path) -> list[str]:
-    """List, a line each, the results of a run that are not those of an undisturbed one."""
+def differences(results: Path, undisturbed: Path, targets: tuple[str, ...] = ()) -> list[str]:
+    """List, a line each, the results of a run that are not those of an undisturbed one.
+
+    With targets (`results/...`), those have to be there, and others are compared where they are.
+    """
     found, expected = results_of(results), results_of(undisturbed)
+    if targets:
+        expected = (expected & found) | {target.removeprefix("results/") for target in targets}
     lines = [f"{file}: is missing" for file in sorted(expected - found)]
     lines += [f"{file}: no run leaves it" for file in sorted(found - expected)]
     for file in sorted(found & expected):

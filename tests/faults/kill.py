@@ -1,11 +1,11 @@
 """Kill a run at random moments, run it again, and compare every number with an undisturbed run.
 
-Usage: bin/python tests/faults/kill.py [--kills N] [--seed S] [--keep FOLDER]
+Usage: bin/python tests/faults/kill.py [--kills N] [--seed S]
 
 The run is the small project of tests/workflow, with every rule. A kill is SIGKILL to the whole process group at once:
-Snakemake, its jobs, and what these started, as when a machine loses power or a scheduler ends a job. The next call
-begins without Snakemake's lock, as after `snakemake --unlock`. A run that ends before the kills are used up is compared, and
-another one begins. The last lines are a table of what was killed, and JSON.
+Snakemake, its jobs, and what these started, as when a machine loses power or a scheduler ends a job; every fifth is
+SIGTERM. The next call begins without Snakemake's lock, as after `snakemake --unlock`. A run that ends before the kills
+are used up is compared, and another one begins. The last lines are a table of what was killed, and JSON.
 """
 
 import argparse
@@ -34,6 +34,8 @@ from workflow.project import Project
 _BEGINS = re.compile(r"^(?:local)?rule (\w+):$\n(?:    .*\n)*?    jobid: (\d+)$", re.MULTILINE)
 _ENDS = re.compile(r"^Finished jobid: (\d+) ", re.MULTILINE)
 CORES = 2
+# After a signal that can be caught; a training writes a checkpoint first.
+PATIENCE = 120
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Kills:
     Attributes
     ----------
     moments
-        How many kills hit a job of each rule; `snakemake` stands for those between jobs.
+        How many kills hit a job of each rule.
     runs
         How many runs went to their end.
     wrong
@@ -94,24 +96,22 @@ def wait_for_a_job(log: Path, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.02)
 
 
-def killed_once(project: Project, log: Path, seconds: float) -> list[str] | None:
-    """Kill a run some seconds after its first job began; return the rules that were running, None if it had ended."""
-    with started(project, log) as process:
+def killed_once(
+    project: Project, log: Path, seconds: float, number: signal.Signals = signal.SIGKILL, targets: tuple[str, ...] = ()
+) -> list[str] | None:
+    """Signal a run some seconds after its first job began; return the rules that were running, None if it had ended."""
+    with started(project, log, *targets) as process:
         wait_for_a_job(log, process)
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
-            kill_group(process)
-            return running_jobs(log)
+            rules = running_jobs(log)
+            os.killpg(process.pid, number)
+            process.wait(PATIENCE)
+            return rules
     if process.returncode:
         raise SystemExit(f"a run failed that nothing disturbed:\n{log.read_text()}")
     return None
-
-
-def finish(project: Project) -> None:
-    """Run to the end, as a user does after a kill."""
-    unlock(project)
-    project.run()
 
 
 def unlock(project: Project) -> None:
@@ -120,7 +120,9 @@ def unlock(project: Project) -> None:
         lock.unlink()
 
 
-def kill_runs(new: Project, undisturbed: Path, kills: int, seed: int, longest: float, folder: Path) -> Kills:
+def kill_runs(
+    new: Project, undisturbed: Path, kills: int, seed: int, longest: float, folder: Path, targets: tuple[str, ...] = ()
+) -> Kills:
     """Kill runs of copies of a project until there were enough kills.
 
     Parameters
@@ -133,21 +135,26 @@ def kill_runs(new: Project, undisturbed: Path, kills: int, seed: int, longest: f
         A kill comes at most so many seconds after the first job of a call began.
     folder
         Where the copies are made.
+    targets
+        Results to make and to compare; by default all.
     """
     moments, told = random.Random(seed), Kills()
     while told.kills < kills:
         project = new.copy(folder / f"run{told.runs}")
         while told.kills < kills:
             unlock(project)
-            rules = killed_once(project, folder / "log", moments.uniform(0, longest))
+            # Every fifth is a polite one.
+            number = signal.SIGTERM if told.kills % 5 == 4 else signal.SIGKILL
+            rules = killed_once(project, folder / "log", moments.uniform(0, longest), number, targets)
             if rules is None:
                 break
             told.kills += 1
-            told.moments.update(rules or ["snakemake"])
-            print(f"kill {told.kills}: {', '.join(rules) or 'between jobs'}", flush=True)
-        finish(project)
+            told.moments.update(rules or ["between jobs"])
+            print(f"{number.name} {told.kills}: {', '.join(rules) or 'between jobs'}", flush=True)
+        unlock(project)
+        project.run(*targets)
         told.runs += 1
-        told.wrong += differences(project.root / "results", undisturbed)
+        told.wrong += differences(project.root / "results", undisturbed, targets)
         if not told.wrong:
             shutil.rmtree(project.root)
     return told

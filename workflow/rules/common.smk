@@ -23,7 +23,7 @@ from landex.inputs import input_problems
 from landex.job import CLOCK
 from landex.kinds import BLEND, KINDS, NETWORK, module_of
 from landex.model_entries import WHOLE, model_settings, piece_part, piece_settings, pieces, training_memory_mb
-from landex.planned import check_config, plan
+from landex.planned import check_config, plan, record_problems
 from landex.source_lists import expanded_sources
 from landex.variations import resplit, thinned
 from landex.vocabulary import PARTS
@@ -37,7 +37,8 @@ def stop_at(problems):
         sys.exit(1)
 
 
-stop_at(schema_problems(config, yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))))
+schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+stop_at(schema_problems(config, schema))
 config = without_dropped(config)
 validate(config, str(SCHEMA))
 config = with_preprocessing(config)
@@ -45,12 +46,15 @@ try:
     config = expanded_sources(config)
 except UserError as error:
     stop_at([error])
+# What stands in a list of series is a setting as any other.
+stop_at(schema_problems(config, schema))
 stop_at(meaning_problems(config))
 stop_at(input_problems(config))
 
 if workflow.is_main_process:
     plan(SCRIPTS, config)
     CLOCK.parent.mkdir(exist_ok=True)
+    stop_at(record_problems(Path("results"), CLOCK.parent))
     if done := follow_clock(CLOCK, [Path("results"), Path("resources", "downloads")]):
         print(f"landex: {done}", file=sys.stderr)
 else:

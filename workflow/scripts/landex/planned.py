@@ -37,6 +37,26 @@ def check_config(config: Mapping[str, Any]) -> None:
         raise UserError("the config changed while the workflow was running; run again, with the config as it is now")
 
 
+def record_problems(results: Path, records: Path) -> list[str]:
+    """Return a line if results lie here that nothing is recorded of: Snakemake would take all of them for fresh.
+
+    Parameters
+    ----------
+    results
+        The folder of results, with what `landex.checksums` noted.
+    records
+        Snakemake's own folder.
+    """
+    metadata = records / "metadata"
+    recorded = metadata.is_dir() and any(path.is_file() for path in metadata.rglob("*"))
+    if recorded or not any(results.glob("*/.checksums/*")):
+        return []
+    return [
+        f"{results}/ was made elsewhere, and what settings and code it was made with is not recorded here; "
+        f"move the {records.name}/ that lies beside the original too, or delete {results}/ to make it anew"
+    ]
+
+
 def _digest_of(config: Mapping[str, Any]) -> str:
     return hashlib.blake2b(json.dumps(config, sort_keys=True).encode(), digest_size=16).hexdigest()
 
