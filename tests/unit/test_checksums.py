@@ -56,6 +56,15 @@ def test_a_large_file_is_known_by_its_size_its_beginning_and_its_end(
         assert checksum(result) != whole
 
 
+def test_weights_are_known_by_all_of_them(result: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checksums, "_HEAD", 4)
+    weights = result.with_name("weights.h5")
+    weights.write_bytes(b"headmiddletail")
+    known = checksum(weights)
+    weights.write_bytes(b"headMiddletail")
+    assert checksum(weights) != known
+
+
 def test_what_is_forgotten_missing_or_no_result_is_taken_as_it_is(result: Path, tmp_path: Path) -> None:
     own = tmp_path / "data.tsv"
     own.write_text("a")

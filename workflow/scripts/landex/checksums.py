@@ -7,6 +7,7 @@ text says nothing at all: a number read from it would only be wrong. The checksu
 
 import hashlib
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from landex.errors import UserError
@@ -17,6 +18,9 @@ _RESULTS = "results/"
 # Larger files are HDF5, whose tables stand before its values and whose values have checksums of their own: reading
 # a few genes of a matrix of 5 GB should not take reading all of it.
 _HEAD, _TAIL = 64 << 20, 1 << 20
+# Dense layers have none of their own, and who reads a model reads all of it.
+_WHOLE = "weights.h5"
+_new_hash = partial(hashlib.blake2b, digest_size=16)
 
 
 def check(paths: Iterable[str]) -> None:
@@ -54,9 +58,12 @@ def forget(paths: Iterable[str]) -> None:
 
 
 def checksum(path: Path) -> str:
-    """Return the size of a file and the hash of its first 64 MiB and its last 1 MiB."""
-    size, digest = path.stat().st_size, hashlib.blake2b(digest_size=16)
+    """Return the size of a file and the hash of its first 64 MiB and its last 1 MiB; of weights the hash of all."""
+    size = path.stat().st_size
     with path.open("rb") as stream:
+        if path.name == _WHOLE:
+            return f"{size} {hashlib.file_digest(stream, _new_hash).hexdigest()}"
+        digest = _new_hash()
         digest.update(stream.read(_HEAD))
         if size > _HEAD:
             stream.seek(max(_HEAD, size - _TAIL))
