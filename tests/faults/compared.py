@@ -14,7 +14,7 @@ import pandas as pd
 
 # What a job took, which is another figure at every run.
 _COSTS = {
-    "seconds", "peak_memory_mb", "samples_per_second", "gflops_per_second", "device_gflops_per_second", "resumptions",
+    "seconds", "peak_memory_mb", "samples_per_second", "sgemm_gflops", "fraction_of_sgemm", "resumptions",
 }  # fmt: skip
 # Lines of text that say costs: of a bundle's card and of the account of an inference.
 _LINES_OF_COSTS = re.compile(r"^.*\b(training took|peak memory|result: .* s$).*$", re.MULTILINE)

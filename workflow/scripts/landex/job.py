@@ -14,6 +14,7 @@ import landex
 from landex.checksums import check, forget, note
 from landex.clock import check_clock
 from landex.errors import UserError
+from landex.files import remove_leftovers
 from landex.planned import check_code
 
 # What a full disk, a used-up quota and a limit on the size of files say.
@@ -75,6 +76,8 @@ def job(log: str | Path, script: str | Path, inputs: Iterable[str] = (), outputs
         check_code(beside.parent)
         check(inputs)
         forget(outputs)
+        for output in outputs:
+            remove_leftovers(output)
         yield
         note(outputs)
         if RECORDS.is_dir():
