@@ -91,7 +91,7 @@ BAD = {
     "models: {deep: {learning_rate: true}}": "models.deep.learning_rate: True should be a number",
     "models: {deep: {kind: netwrok}}": (
         "models.deep.kind: 'netwrok' is not one of ols, ridge, lasso, elastic_net, knn, knn_ge, "
-        "sample_lasso, kernel_ridge, blend, network; did you mean network?"
+        "sample_lasso, kernel_ridge, median_kernel, blend, network; did you mean network?"
     ),
     "models: {deep: {preset: dgx}}": (
         "models.deep.preset: 'dgx' is not one of relu_tanh, dgex, taaf, deep; did you mean dgex?"
@@ -256,8 +256,14 @@ BAD = {
         "models.deep.weight_decay: has no effect with optimiser: sgd; it goes with adamw"
     ),
     "models: {deep: {huber_delta: 2}}": "models.deep.huber_delta: has no effect with loss: mae; it goes with huber",
-    "models: {deep: {target_scaling: none}}": (
-        "models.deep.target_scaling: has no effect with output: linear; it goes with tanh"
+    "models: {deep: {target_scaling: range}}": (
+        "models.deep.target_scaling: range has no effect with output: linear; it goes with tanh"
+    ),
+    "models: {deep: {target_scaling: normal_scores, output: tanh, skip: none}}": (
+        "models.deep.target_scaling: normal_scores do not fit into tanh's (-1, 1); they go with output: linear or taaf"
+    ),
+    "models: {deep: {target_scaling: normal_scores, skip: ridge}}": (
+        "models.deep.target_scaling: normal_scores goes without skip: ridge, which predicts z-scores"
     ),
     "models: {deep: {mae_from: 0.5}}": (
         "models.deep.mae_from: has no effect with loss: mae; it goes with another loss"

@@ -336,7 +336,7 @@ def test_the_width_is_chosen_on_evenly_spaced_samples_and_targets(
     monkeypatch.setattr(kernel_ridge, "_TARGETS_FOR_WIDTH", 5)
     seen: list[tuple[NDArray[np.floating], NDArray[np.floating]]] = []
 
-    def record(profiles: Profiles, gamma: float, path: Array, selected: Selected | None) -> Array:
+    def record(profiles: Profiles, gamma: float, path: Array, *_: object) -> Array:
         seen.append((profiles.inputs, profiles.targets))
         return np.full((len(path), profiles.targets.shape[1]), gamma)
 

@@ -23,7 +23,6 @@ _EFFECTIVE_WITH = {
     "weight_decay": ("optimiser", "adamw"),
     "warmup": ("schedule", "cosine"),
     "huber_delta": ("loss", "huber"),
-    "target_scaling": ("output", "tanh"),
 }
 # Settings of hidden layers.
 _OF_HIDDEN_LAYERS = ("activation", "normalisation", "dropout")
@@ -50,6 +49,9 @@ def model_settings(entry: Mapping[str, Any]) -> Settings:
         if preset == "dgex" and len(entry.get("hidden", settings["hidden"])) > 1:
             settings["learning_rate"] = 3e-4
         settings.update({key: value for key, value in entry.items() if key not in ("kind", "preset")})
+        # A preset's normal scores give way to what they do not go with.
+        if "target_scaling" not in entry and _target_scaling_problem(settings):
+            settings["target_scaling"] = "range"
         return {key: _whole(value, PRESETS[preset][key]) for key, value in settings.items()}
     kind = KINDS[entry["kind"]]
     return {key: _whole(entry.get(key, default), default) for key, default in kind.defaults.items()} | kind.fixed
@@ -141,6 +143,8 @@ def _network_problem(settings: Settings, key: str) -> str:
         other, needed = _EFFECTIVE_WITH[key]
         found = settings[other]
         return "" if found == needed else f"has no effect with {other}: {found}; it goes with {needed}"
+    if key == "target_scaling":
+        return _target_scaling_problem(settings)
     hidden = settings["hidden"]
     if key in _OF_HIDDEN_LAYERS and not hidden:
         return "has no effect with hidden: []; it goes with hidden layers"
@@ -150,6 +154,17 @@ def _network_problem(settings: Settings, key: str) -> str:
         return f"goes with output: linear only, not with {settings['output']}"
     if key == "mae_from" and settings["loss"] == "mae":
         return "has no effect with loss: mae; it goes with another loss"
+    return ""
+
+
+def _target_scaling_problem(settings: Settings) -> str:
+    scaling, output = settings["target_scaling"], settings["output"]
+    if scaling == "range" and output != "tanh":
+        return f"range has no effect with output: {output}; it goes with tanh"
+    if scaling == "normal_scores" and output == "tanh":
+        return "normal_scores do not fit into tanh's (-1, 1); they go with output: linear or taaf"
+    if scaling == "normal_scores" and settings["skip"] == "ridge":
+        return "normal_scores goes without skip: ridge, which predicts z-scores"
     return ""
 
 

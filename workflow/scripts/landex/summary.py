@@ -206,10 +206,19 @@ def widen(errors: pd.DataFrame) -> pd.DataFrame:
 def best_network(models: Mapping[str, ModelRecord], baseline: str) -> str | None:
     """Name the network with the lowest MAE on the select part; the test part has no say.
 
+    A blend counts if a network takes part and its weights are the same for all targets: a handful of weights from all
+    values of select flatters it by less than models differ.
+
     None if there is no network besides the baseline.
     """
-    networks = [record for record in models.values() if record.kind == "network" and record.name != baseline]
+    networks = [record for record in models.values() if record.name != baseline and _is_network(record, models)]
     return min(networks, key=lambda record: record.select_mae).name if networks else None
+
+
+def _is_network(record: ModelRecord, models: Mapping[str, ModelRecord]) -> bool:
+    if record.kind != "blend" or record.settings["per_target"]:
+        return record.kind == "network"
+    return any(models[member].kind == "network" for member in record.settings["members"] if member in models)
 
 
 def view_name(cohort: str, scaling: str) -> str:

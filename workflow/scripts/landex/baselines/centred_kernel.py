@@ -1,4 +1,4 @@
-"""The centred Gaussian kernel of training samples, and systems of equations with a penalty on its diagonal.
+"""The centred kernel of training samples, and systems of equations with a penalty on its diagonal.
 
 Up to some 20,000 samples the matrix fits (3.2 GB), and a Cholesky factor a penalty costs a sixteenth of what an
 eigendecomposition does.
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from landex.baselines.kernel_model import Floats, gaussian_kernel
+from landex.baselines.kernel_model import Floats, kernel_of
 
 # Rows copied at once: few enough to leave no second matrix in memory.
 _ROWS = 512
@@ -24,7 +24,9 @@ class CentredKernel:
     points
         The samples, shape (samples, landmarks).
     gamma
-        The kernel is exp(-gamma d^2).
+        The kernel is exp(-gamma |a - b|^2) + slope ab.
+    slope
+        Of its linear part.
 
     Attributes
     ----------
@@ -32,8 +34,8 @@ class CentredKernel:
         Column means of K, shape (samples,).
     """
 
-    def __init__(self, points: NDArray[np.floating], gamma: float) -> None:
-        self._matrix = gaussian_kernel(points, points, gamma)
+    def __init__(self, points: NDArray[np.floating], gamma: float, slope: float = 0.0) -> None:
+        self._matrix = kernel_of(points, points, gamma, slope)
         self.mean: Floats = self._matrix.mean(axis=0)
         self._matrix -= self.mean
         self._matrix -= (self.mean - self.mean.mean())[:, None]

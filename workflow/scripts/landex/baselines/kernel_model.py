@@ -1,4 +1,4 @@
-"""A sum of Gaussian bells around training profiles: what kernel regression predicts with."""
+"""A sum of Gaussian bells around training profiles, and of products with them: what kernel regression predicts with."""
 
 from dataclasses import dataclass
 
@@ -12,6 +12,17 @@ Floats = NDArray[np.float64]
 
 # Profiles predicted at once: with 20,000 points their kernel takes 80 MB in float64.
 _ROWS = 512
+
+
+def kernel_of(left: NDArray[np.floating], right: NDArray[np.floating], gamma: float, slope: float = 0.0) -> Floats:
+    """Return exp(-gamma |a - b|^2) + slope ab of every row a of `left` and b of `right`, shape (rows, rows).
+
+    A sum of kernels is a kernel: its functions are sums of bells and of a linear one, which goes on where bells end.
+    """
+    kernel = gaussian_kernel(left, right, gamma)
+    if slope:
+        kernel += slope * (left.astype(np.float64, copy=False) @ right.T.astype(np.float64, copy=False))
+    return kernel
 
 
 def gaussian_kernel(left: NDArray[np.floating], right: NDArray[np.floating], gamma: float) -> Floats:
@@ -33,7 +44,7 @@ def gaussian_kernel(left: NDArray[np.floating], right: NDArray[np.floating], gam
 
 @dataclass(frozen=True)
 class KernelModel:
-    """Targets as f(x) = intercept + sum_i coefficients_i exp(-gamma |x - points_i|^2).
+    """Targets as f(x) = intercept + sum_i coefficients_i (exp(-gamma |x - points_i|^2) + slope x points_i).
 
     Attributes
     ----------
@@ -46,19 +57,22 @@ class KernelModel:
         which matters only where a wide kernel meets a penalty far below any that is chosen.
     intercept
         Shape (targets,), float32.
+    slope
+        Of the linear part.
     """
 
     points: Block
     gamma: float
     coefficients: Block
     intercept: Block
+    slope: float = 0.0
 
     def predict(self, inputs: Block) -> Block:
         """Return targets, shape (samples, targets), of inputs of shape (samples, landmarks)."""
         predicted = np.empty((len(inputs), self.coefficients.shape[1]), np.float32)
         for start in range(0, len(inputs), _ROWS):
             place = slice(start, start + _ROWS)
-            kernel = gaussian_kernel(inputs[place], self.points, self.gamma).astype(np.float32)
+            kernel = kernel_of(inputs[place], self.points, self.gamma, self.slope).astype(np.float32)
             np.matmul(kernel, self.coefficients, out=predicted[place])
         predicted += self.intercept
         return predicted
@@ -66,7 +80,7 @@ class KernelModel:
     def of_targets(self, targets: NDArray[np.intp]) -> "KernelModel":
         """Return the model of some targets alone, by their places."""
         chosen = np.ascontiguousarray(self.coefficients[:, targets])
-        return KernelModel(self.points, self.gamma, chosen, self.intercept[targets])
+        return KernelModel(self.points, self.gamma, chosen, self.intercept[targets], self.slope)
 
     @property
     def profiles(self) -> int:
@@ -84,9 +98,13 @@ class KernelModel:
         group["coefficients"] = self.coefficients
         group["intercept"] = self.intercept
         group.attrs["gamma"] = self.gamma
+        group.attrs["slope"] = self.slope
 
     @classmethod
     def read(cls, group: h5py.Group) -> "KernelModel":
         """Load what `write` stored."""
-        arrays = (group[name][:] for name in ("coefficients", "intercept"))
-        return cls(group["points"][:], float(group.attrs["gamma"]), *arrays)
+        # Bundles of before linear parts have no slope.
+        slope = float(group.attrs.get("slope", 0))
+        return cls(
+            group["points"][:], float(group.attrs["gamma"]), group["coefficients"][:], group["intercept"][:], slope
+        )

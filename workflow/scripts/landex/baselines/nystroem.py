@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from landex.baselines.kernel_model import Floats, KernelModel, gaussian_kernel
+from landex.baselines.kernel_model import Floats, KernelModel, kernel_of
 from landex.baselines.least_squares import Ridge
 from landex.baselines.linear_model import LinearModel
 from landex.examples import ROWS_OF_BLOCK, Examples, ExampleSource
@@ -33,7 +33,9 @@ class NystroemFeatures:
     centres
         Shape (centres, landmarks).
     gamma
-        The kernel is exp(-gamma d^2).
+        The kernel is exp(-gamma |a - b|^2) + slope ab.
+    slope
+        Of its linear part.
     root
         K_mm^(-1/2) of the centres' kernel, shape (centres, features).
     """
@@ -41,6 +43,7 @@ class NystroemFeatures:
     source: ExampleSource
     centres: Block
     gamma: float
+    slope: float
     root: Floats
 
     @property
@@ -72,7 +75,7 @@ class NystroemFeatures:
         return self._of(self.source.take(rows))
 
     def _of(self, block: Examples) -> Examples:
-        inputs = (gaussian_kernel(block.inputs, self.centres, self.gamma) @ self.root).astype(np.float32)
+        inputs = (kernel_of(block.inputs, self.centres, self.gamma, self.slope) @ self.root).astype(np.float32)
         return Examples(inputs, block.targets, block.measured, block.samples, block.features)
 
 
@@ -80,6 +83,7 @@ def fit_nystroem(
     training: ExampleSource,
     select: ExampleSource,
     gamma: float,
+    slope: float,
     lambdas: Sequence[float],
     choose: str,
     per_target: bool,
@@ -87,13 +91,13 @@ def fit_nystroem(
     seed: int,
     threads: int,
 ) -> tuple[KernelModel, pd.DataFrame]:
-    """Fit kernel ridge regression with the kernel exp(-gamma d^2) by Nystroem's method.
+    """Fit kernel ridge regression with the kernel exp(-gamma |a - b|^2) + slope ab by Nystroem's method.
 
     Parameters
     ----------
     training, select
         Samples, read in blocks.
-    gamma, lambdas, choose, per_target, centres, seed
+    gamma, slope, lambdas, choose, per_target, centres, seed
         See `kernel_ridge.KernelRidge`; penalties are chosen as in `least_squares.Ridge`.
     threads
         Cores to use; they change numbers by rounding at most.
@@ -104,13 +108,13 @@ def fit_nystroem(
         The model, and a row a target: samples and lambda.
     """
     points = draw_centres(training, centres, seed)
-    root = inverse_root(gaussian_kernel(points, points, gamma))
-    known, tested = (NystroemFeatures(part, points, gamma, root) for part in (training, select))
+    root = inverse_root(kernel_of(points, points, gamma, slope))
+    known, tested = (NystroemFeatures(part, points, gamma, slope, root) for part in (training, select))
     fitted = Ridge(lambdas, choose, per_target).fit(known, tested, threads)
     linear = fitted.model
     assert isinstance(linear, LinearModel)
     coefficients = (root @ linear.coefficients).astype(np.float32)
-    return KernelModel(points, gamma, coefficients, linear.intercept), fitted.targets
+    return KernelModel(points, gamma, coefficients, linear.intercept, slope), fitted.targets
 
 
 def draw_centres(training: ExampleSource, count: int, seed: int) -> Block:

@@ -13,6 +13,7 @@ _KINDS = {
     "knn_ge": "nearest landmarks (KNN-GE)",
     "sample_lasso": "SampleLASSO",
     "kernel_ridge": "kernel ridge regression",
+    "median_kernel": "kernel regression for absolute errors",
     "blend": "blend",
     "network": "neural network",
 }

@@ -20,7 +20,7 @@ class Contenders:
     Attributes
     ----------
     network
-        The network with the lowest error on select, or None.
+        The network, or blend with one, that has the lowest error on select, or None.
     baseline
         The config's `report.baseline`.
     strongest

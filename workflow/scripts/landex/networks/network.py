@@ -11,6 +11,7 @@ from scipy.special import erf, expit
 
 from landex.blocks import Block
 from landex.networks.settings import NetworkSettings
+from landex.normal_scores import NormalScores
 
 if TYPE_CHECKING:
     import h5py
@@ -75,6 +76,30 @@ class OutputScale:
         return self.centre + self.factor * output
 
 
+@dataclass(frozen=True)
+class NormalScale:
+    """Maps a network's output, normal scores, to z-scores.
+
+    Attributes
+    ----------
+    scores
+        The map of every target.
+    """
+
+    scores: NormalScores
+
+    def to_output(self, scores: Block) -> Block:
+        """Map z-scores to the network's output."""
+        return self.scores.to_scores(scores)
+
+    def to_scores(self, output: Block) -> Block:
+        """Map the network's output to z-scores."""
+        return self.scores.to_values(output)
+
+
+Scale = OutputScale | NormalScale
+
+
 def _gelu(layer: Block) -> Block:
     """Return x Phi(x), Phi the normal distribution function itself (Hendrycks & Gimpel 2016)."""
     return layer * (1 + erf(layer / np.float32(np.sqrt(2)))) / 2
@@ -109,7 +134,7 @@ class Network:
 
     settings: NetworkSettings
     arrays: Arrays
-    scale: OutputScale
+    scale: Scale
 
     def predict(self, inputs: Block) -> Block:
         """Return targets, shape (samples, targets), of inputs of shape (samples, landmarks), in z-scores."""
@@ -132,8 +157,11 @@ class Network:
     def write(self, group: "h5py.Group") -> None:
         """Store the network in an open HDF5 group: settings as JSON, arrays as datasets; no code."""
         group.attrs["settings"] = json.dumps(asdict(self.settings))
-        group["centre"] = self.scale.centre
-        group["factor"] = self.scale.factor
+        if isinstance(self.scale, NormalScale):
+            self.scale.scores.write(group.create_group("normal_scores"))
+        else:
+            group["centre"] = self.scale.centre
+            group["factor"] = self.scale.factor
         for path, array in self.arrays.items():
             group[f"arrays/{path}"] = array
 
@@ -143,6 +171,8 @@ class Network:
         settings = NetworkSettings.from_mapping(json.loads(group.attrs["settings"]))
         stored = group["arrays"]
         arrays = {f"{layer}/{name}": stored[layer][name][:] for layer in stored for name in stored[layer]}
+        if "normal_scores" in group:
+            return cls(settings, arrays, NormalScale(NormalScores.read(group["normal_scores"])))
         return cls(settings, arrays, OutputScale(group["centre"][:], group["factor"][:]))
 
     def _output(self, inputs: Block) -> Block:

@@ -16,7 +16,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from landex.examples import Examples, ExampleSource
-from landex.networks.network import OutputScale
+from landex.networks.network import Scale
 from landex.threads import prefetched
 
 # At 10,000 genes 2.5 MB of neighbours: long enough for a disk, and a pool has some hundred of them.
@@ -65,7 +65,7 @@ class Pools:
         Most memory of a pool; three are alive at a time at most: in training, read ahead, and on its way to the device.
     """
 
-    def __init__(self, source: ExampleSource, scale: OutputScale, batch: int, seed: int, pool_bytes: int) -> None:
+    def __init__(self, source: ExampleSource, scale: Scale, batch: int, seed: int, pool_bytes: int) -> None:
         self._source, self._scale, self._batch, self._seed = source, scale, batch, seed
         self.samples = len(source.samples)
         self.steps = -(-self.samples // batch)

@@ -93,9 +93,10 @@ PRESETS: dict[str, dict[str, Any]] = {
         "keep": "best",
         "monitored": 512,
     },
-    # landex's own: the best single network measured on GDSC's validation part.
+    # landex's own: the best single network measured on GDSC's validation part. docs/research/ has what was tried.
     "deep": {
         **_PLAIN,
+        "target_scaling": "normal_scores",
         "hidden": [1000, 1000],
         "activation": "gelu",
         "normalisation": "layer",

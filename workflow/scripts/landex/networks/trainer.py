@@ -18,12 +18,13 @@ from landex.networks.course import Course, Epoch, Listener
 from landex.networks.devices import EXECUTIONS, Execution
 from landex.networks.interruptions import Interruptions
 from landex.networks.monitor import Monitor
-from landex.networks.network import Network, OutputScale
+from landex.networks.network import Network, NormalScale, OutputScale, Scale
 from landex.networks.optimisers import build_optimiser
 from landex.networks.pools import Pools
 from landex.networks.schedules import decayed, learning_rates
 from landex.networks.settings import NetworkSettings
 from landex.networks.steps import Steps
+from landex.normal_scores import NormalScores
 
 _logger = logging.getLogger(__name__)
 
@@ -76,7 +77,10 @@ class Trainer:
         self._began = time.perf_counter()
         keras.utils.set_random_seed(settings.seed)
         self.settings = settings
-        if settings.output == "tanh" and settings.target_scaling == "range":
+        self.scale: Scale
+        if settings.target_scaling == "normal_scores":
+            self.scale = NormalScale(NormalScores.of(training))
+        elif settings.output == "tanh" and settings.target_scaling == "range":
             self.scale = OutputScale.around(training)
         else:
             self.scale = OutputScale.identity(len(training.features))

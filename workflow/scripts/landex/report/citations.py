@@ -77,6 +77,10 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "knn_ge": ("the mean of the landmarks whose training profiles are nearest to the target's", ("dgex",)),
     "sample_lasso": ("every sample as a sparse combination of training samples", ("sample_lasso",)),
     "kernel_ridge": ("ridge regression with a Gaussian kernel", ("kernel_ridge",)),
+    "median_kernel": (
+        "ridge regressions of z-scores and of normal scores with a Gaussian and a linear kernel, moved to the median",
+        ("kernel_ridge",),
+    ),
     "blend": ("a non-negative combination of other models", ("stacking",)),
     "network": ("a feed-forward network", ()),
 }
