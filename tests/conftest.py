@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
+from workflow.project import Finished, Project
 
 from landex.examples import Examples
 from landex.genes import GeneNames
@@ -67,3 +68,16 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> "SimulatedRun":
     from simulated_bundle import simulate
 
     return simulate(tmp_path_factory.mktemp("simulated"))
+
+
+@pytest.fixture(scope="session")
+def new(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project that never ran. Tests change copies of it only."""
+    return Project.make(tmp_path_factory.mktemp("new"))
+
+
+@pytest.fixture(scope="session")
+def finished(new: Project, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The project after its first run. Tests change copies of it only."""
+    project = new.copy(tmp_path_factory.mktemp("finished") / "project")
+    return Finished(project, project.run())

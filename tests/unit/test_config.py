@@ -99,6 +99,29 @@ BAD = {
     "models: {new: {preset: deep}}": "models.new: the key kind is missing",
     "models: {a b: {kind: ols}}": "models.a b: names are made of letters, digits, _ and - only",
     "external: {a/b: {matrix: x.tsv}}": "external.a/b: names are made of letters, digits, _ and - only",
+    "external: {kidney: {geo: ../../GSE781}}": (
+        "external.kidney.geo: '../../GSE781' does not match ^(GSE|GDS)[0-9]+$"
+    ),
+    'external: {kidney: {geo: "GSE781\\n"}}': (
+        "external.kidney.geo: 'GSE781\\n' does not match ^(GSE|GDS)[0-9]+$"
+    ),
+    'external: {kidney: {platform: "GPL96; touch pwned"}}': (
+        "external.kidney.platform: 'GPL96; touch pwned' does not match ^GPL[0-9]+$"
+    ),
+    "external: {kidney: {file: GSE781_/../../secret.tsv.gz, values: counts}}": (
+        "external.kidney.file: 'GSE781_/../../secret.tsv.gz' does not match "
+        "^(soft|matrix|counts|GSE[0-9]+_[A-Za-z0-9._+-]+[.](tsv|csv|txt)[.]gz)$"
+    ),
+    "external: {../kidney: {geo: GSE781, platform: GPL96}}": (
+        "external.../kidney: names are made of letters, digits, _ and - only"
+    ),
+    'models: {"$(touch pwned)": {kind: ols}}': (
+        "models.$(touch pwned): names are made of letters, digits, _ and - only"
+    ),
+    'models: {"ols\\n": {kind: ols}}': "models.'ols\\n': names are made of letters, digits, _ and - only",
+    "infer: {a/b: {profiles: resources/demo/gdsc.h5ad, model: ridge}}": (
+        "infer.a/b: names are made of letters, digits, _ and - only"
+    ),
     "external: {kidney: {geo: GSM781}}": "external.kidney.geo: 'GSM781' does not match ^(GSE|GDS)[0-9]+$",
     "external: {kidney: {geo: GDS781}}": (
         "external.kidney: the mirror resources/demo/geo has no file GDS781.soft.gz (no file "

@@ -12,7 +12,7 @@ import pytest
 
 from landex.baselines.linear_model import LinearModel
 from landex.errors import UserError
-from landex.files import atomic, check_gzip
+from landex.files import atomic, check_gzip, remove_leftovers, scratch_prefix
 from landex.h5ad import write_matrix
 from landex.models import write_model
 from landex.predictions import Predictions
@@ -114,3 +114,17 @@ def test_a_file_that_finds_no_room_is_an_error_and_not_a_crash(tmp_path: Path, w
     with room_for_little(), pytest.raises(OSError, match=r"file\.h5"):
         write(tmp_path / "file.h5")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_killed_processes_left_of_a_result_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    result, other = tmp_path / "a.tsv", tmp_path / "a.tsv.gz"
+    kept = [result, other, tmp_path / f".99.partial.{other.name}", tmp_path / ".a.tsv.partial"]
+    left = [tmp_path / f".99.partial.{result.name}", tmp_path / f"{scratch_prefix(result)}probe"]
+    for path in (*kept, *left):
+        path.write_text("half")
+    folder = tmp_path / f"{scratch_prefix(result)}folder"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "scores").write_text("half")
+    remove_leftovers(result)
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
+    remove_leftovers(tmp_path / "missing" / "a.tsv")

@@ -28,7 +28,7 @@ def copied(tmp_path: Path) -> Path:
     """Return a folder whose scripts/landex holds the modules that a job needs."""
     package = tmp_path / "scripts/landex"
     package.mkdir(parents=True)
-    for name in ("__init__", "job", "errors"):
+    for name in ("__init__", "job", "errors", "checksums", "clock", "files", "planned"):
         (package / f"{name}.py").write_bytes((SCRIPTS / f"landex/{name}.py").read_bytes())
     return tmp_path
 

@@ -1,4 +1,4 @@
-"""One project, run once a session, and what dry runs say of copies of it that were changed."""
+"""What dry runs say of copies of the finished project that were changed."""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,20 +8,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from workflow.changes import Change
-from workflow.project import Finished, Project
-
-
-@pytest.fixture(scope="session")
-def new(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project that never ran. Tests change copies of it only."""
-    return Project.make(tmp_path_factory.mktemp("new"))
-
-
-@pytest.fixture(scope="session")
-def finished(new: Project, tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """The project after its first run. Tests change copies of it only."""
-    project = new.copy(tmp_path_factory.mktemp("finished") / "project")
-    return Finished(project, project.run())
+from workflow.project import Finished
 
 
 @pytest.fixture(scope="session")

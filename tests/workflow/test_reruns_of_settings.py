@@ -1,18 +1,27 @@
 """A change of a setting reruns what depends on it, and nothing else."""
 
+import shutil
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from configs import SCHEMA
 
+from landex.geo.layout import series_path
+from landex.kinds import KINDS, NETWORK
+from landex.model_entries import model_settings, piece_settings, pieces
 from workflow.chain import CHAIN, NOTHING, Chain, Jobs, after
 from workflow.changes import Change, in_file, setting
-from workflow.project import Project
+from workflow.miniature import SERIES
+from workflow.project import CONFIG, Project
 
 WITHOUT_GEUVADIS = replace(CHAIN, external=("kidney",))
 # A cohort after `geuvadis`, from the file that the compendium's source stands on.
 WITH_CELLS = Chain(external=("kidney", "geuvadis", "cells"))
+SERIES_MATRIX = "GSE781-GPL96_series_matrix.txt.gz"
 CELLS = {"matrix": "data/gdsc.h5ad", "values": "log2", "genes": "symbol"}
 
 
@@ -58,6 +67,38 @@ def own_probes(project: Project) -> None:
     setting("compendium", "collapse", to="probes.tsv")(project)
 
 
+def another_matrix(project: Project) -> None:
+    """Name another file of the same content: its name stands in the cards of bundles."""
+    shutil.copy2(project.root / "data" / "gdsc.h5ad", project.root / "data" / "other.h5ad")
+    setting("compendium", "sources", "gdsc", "matrix", to="data/other.h5ad")(project)
+
+
+def in_mirror(project: Project, place: str) -> None:
+    """Put the file of the series in another place of the mirror; a dry run looks at its head alone."""
+    path = project.root / "data" / "geo" / place
+    path.parent.mkdir(parents=True)
+    shutil.copy2(project.root / "data" / "geo" / SERIES, path)
+
+
+def another_series(project: Project) -> None:
+    in_mirror(project, series_path("GSE782"))
+    setting("external", "kidney", "geo", to="GSE782")(project)
+
+
+def series_matrix(project: Project) -> None:
+    """Read the values from the series matrix, which has no names of genes."""
+    in_mirror(project, f"series/GSEnnn/GSE781/matrix/{SERIES_MATRIX}")
+    in_mirror(project, "platforms/GPLnnn/GPL96/annot/GPL96.annot.gz")
+    setting("external", "kidney", "file", to="matrix")(project)
+
+
+def list_of_series(project: Project) -> None:
+    """Name the series in a list, which gives it another name."""
+    (project.root / "list.tsv").write_text("series\tplatform\nGSE781\tGPL96\n", encoding="utf-8")
+    geuvadis = CONFIG["external"]["geuvadis"]
+    setting("external", to={"listed": {"list": "list.tsv"}, "geuvadis": geuvadis})(project)
+
+
 def move_mirror(project: Project) -> None:
     (project.root / "data" / "geo").rename(project.root / "mirror")
     setting("geo", "mirror", to="mirror")(project)
@@ -96,7 +137,13 @@ EVALUATION = [
     Change("the resamples", setting("evaluation", "resamples", to=200), CHAIN.compare() | CHAIN.importance()),
     Change("the resamples' seed", setting("evaluation", "seed", to=2), CHAIN.compare() | CHAIN.importance()),
     Change("the intervals' coverage", setting("evaluation", "coverage", to=0.8), CHAIN.calibrate()),
-    Change("a bar of trust", setting("evaluation", "trust", "r2", to=0.5), CHAIN.calibrate()),
+    *(
+        Change(f"the bar of trust {key}", setting("evaluation", "trust", key, to=0.5), CHAIN.calibrate())
+        for key in ("r_gene", "r2", "width")
+    ),
+    Change(
+        "fewer models in another split", setting("evaluation", "generalisation", "models", to=["ridge"]), CHAIN.judge()
+    ),
     Change("no landmarks weighed", setting("evaluation", "importance", "models", to=[]), CHAIN.report()),
     Change(
         "another model's landmarks weighed",
@@ -189,6 +236,12 @@ HOW_TO_TRAIN = [
 ]  # fmt: skip
 
 GENES_AND_SAMPLES = [
+    Change(
+        "what is split",
+        setting("split", "by", to="series"),
+        # The other split is then the one by sample.
+        Chain(resplit={"by-sample": ("ridge", "both")}).split(),
+    ),
     Change("the split's seed", setting("split", "seed", to=2), after("split")),
     Change("the split's fractions", setting("split", "fractions", to=[0.6, 0.2, 0.2]), after("split")),
     Change("targets by list", setting("genes", "targets", to=["A2M", "ABAT"]), after("roles")),
@@ -244,6 +297,18 @@ COHORTS = [
         lambda project: project.change_config(lambda c: c["external"].pop("geuvadis")),
         WITHOUT_GEUVADIS.compendium(),
     ),
+    Change("the file of a source", another_matrix, CHAIN.cohort_matrix("gdsc")),
+    Change("another series", another_series, Jobs({"retrieve GSE782_family.soft.gz"}) | after("cohort_series")),
+    Change(
+        "the file of a series",
+        series_matrix,
+        Jobs({f"retrieve {SERIES_MATRIX}", "retrieve GPL96.annot.gz"}) | after("cohort_series"),
+    ),
+    Change(
+        "a list of series",
+        list_of_series,
+        Jobs({"cohort_series GSE781-GPL96"}) | Chain(external=("GSE781-GPL96", "geuvadis")).compendium(),
+    ),
     Change("a mirror elsewhere", move_mirror, NOTHING),
     Change("the mirror's retries", setting("geo", "retries", to=9), NOTHING),
     Change("the mirror's timeout", setting("geo", "timeout", to=99), NOTHING),
@@ -265,10 +330,78 @@ SPELLING = [
 ]
 
 
-@pytest.mark.parametrize(
-    "change", MODELS + EVALUATION + PIECES + BUNDLES + HOW_TO_TRAIN + GENES_AND_SAMPLES + COHORTS + SPELLING, ids=str
-)
+CHANGES = MODELS + EVALUATION + PIECES + BUNDLES + HOW_TO_TRAIN + GENES_AND_SAMPLES + COHORTS + SPELLING
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_a_changed_setting_reruns_exactly_what_depends_on_it(
     change: Change, plans: dict[Change, Future[set[str]]]
 ) -> None:
     assert plans[change].result() == change.jobs
+
+
+def keys_of(schema: dict[str, Any], *place: str) -> set[str]:
+    """Name the keys below a part of the schema that have no keys below them; `*` stands for any name."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        # Sources and external cohorts are of one kind; settings of models have a test of their own.
+        return (
+            keys_of(SCHEMA["$defs"][name], *(["source"] if name == "sources" else place)) if name != "model" else set()
+        )
+    own = [
+        keys_of(part, *place, name) or {".".join((*place, name))} for name, part in schema.get("properties", {}).items()
+    ]
+    named = schema.get("additionalProperties")
+    below = keys_of(named, *place, "*") if named else set()
+    return below.union(*own, *(keys_of(part, *place) for part in schema.get("anyOf", ())))
+
+
+def values_of(config: Any, *place: str) -> dict[tuple[str, ...], Any]:
+    """Return what a config says, by place."""
+    if not isinstance(config, dict):
+        return {place: config}
+    return {key: value for name, part in config.items() for key, value in values_of(part, *place, name).items()}
+
+
+def key_at(place: tuple[str, ...]) -> str:
+    """Return the schema's key for a place in a config."""
+    if place[:2] == ("compendium", "sources") or place[0] == "external":
+        return ".".join(("source", "*", place[-1]))
+    return ".".join((place[0], "*", *place[2:]) if place[0] == "infer" else place)
+
+
+def test_every_key_of_the_schema_has_a_row(new: Project, tmp_path: Path) -> None:
+    project = new.copy(tmp_path / "project")
+    changed: set[str] = set()
+    before = values_of(CONFIG)
+    for change in CHANGES:
+        project.write_config(CONFIG)
+        change.make(project)
+        after_it = values_of(yaml.safe_load((project.root / "config.yaml").read_text(encoding="utf-8")))
+        differing = {place for place in before.keys() | after_it.keys() if before.get(place) != after_it.get(place)}
+        changed |= {key_at(place) for place in differing}
+    expected = {key for key in keys_of(SCHEMA) if not key.startswith("models")}
+    assert len(expected) > 60
+    assert expected - changed == set()
+
+
+def another(value: Any) -> Any:
+    """Return another value of the same type."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, list):
+        return [another(value[0])] if value else [1]
+    return f"not {value}" if isinstance(value, str) else (value or 0) + 1
+
+
+def test_every_setting_of_every_kind_of_model_reaches_its_job() -> None:
+    """A job's params hold all settings; what is no setting of a network's pieces names the pieces."""
+    seen = {"kind", "preset", "grid"}
+    for name, kind in KINDS.items():
+        defaults = model_settings({"kind": name})
+        for key in defaults if name == NETWORK else kind.defaults:
+            entry = {"kind": name, key: another(defaults[key])}
+            told = [piece_settings(entry, "1.1"), pieces(entry)] if name == NETWORK else model_settings(entry)
+            assert told != ([piece_settings({"kind": name}, "1.1"), ["1.1"]] if name == NETWORK else defaults), key
+            seen.add(key)
+    assert SCHEMA["$defs"]["model"]["properties"].keys() == seen

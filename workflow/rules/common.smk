@@ -12,6 +12,7 @@ SCRIPTS = Path(workflow.basedir, "workflow", "scripts")
 SCHEMA = Path(workflow.basedir, "workflow", "schemas", "config.schema.yaml")
 sys.path.insert(0, str(SCRIPTS))
 
+from landex.clock import follow_clock
 from landex.config import meaning_problems, schema_problems, with_preprocessing, without_dropped
 from landex.errors import UserError
 from landex.fingerprint import FileFingerprints, code_fingerprint
@@ -19,6 +20,7 @@ from landex.geo.layout import NAMES, annotation_name, family_name, file_of_sourc
 from landex.geo.receipts import next_attempt
 from landex.grids import expanded
 from landex.inputs import input_problems
+from landex.job import CLOCK
 from landex.job_resources import granted_mb, granted_minutes, text_mb, training_minutes
 from landex.kinds import BLEND, KINDS, NETWORK, module_of
 from landex.model_entries import (
@@ -30,6 +32,7 @@ from landex.model_entries import (
     training_memory_mb,
     training_operations,
 )
+from landex.planned import check_config, plan, record_problems
 from landex.source_lists import expanded_sources
 from landex.variations import resplit, thinned
 from landex.vocabulary import PARTS
@@ -43,7 +46,8 @@ def stop_at(problems):
         sys.exit(1)
 
 
-stop_at(schema_problems(config, yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))))
+schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+stop_at(schema_problems(config, schema))
 config = without_dropped(config)
 validate(config, str(SCHEMA))
 config = with_preprocessing(config)
@@ -51,8 +55,23 @@ try:
     config = expanded_sources(config)
 except UserError as error:
     stop_at([error])
+# What stands in a list of series is a setting as any other.
+stop_at(schema_problems(config, schema))
 stop_at(meaning_problems(config))
 stop_at(input_problems(config))
+
+if workflow.is_main_process:
+    plan(SCRIPTS, config)
+    CLOCK.parent.mkdir(exist_ok=True)
+    stop_at(record_problems(Path("results"), CLOCK.parent))
+    if done := follow_clock(CLOCK, [Path("results"), Path("resources", "downloads")]):
+        print(f"landex: {done}", file=sys.stderr)
+else:
+    # A job on another machine reads the config again.
+    try:
+        check_config(config)
+    except UserError as error:
+        stop_at([error])
 
 SOURCES = config["compendium"]["sources"]
 EXTERNAL = config["external"]

@@ -2,7 +2,7 @@
 
 from landex.job import job
 
-with job(snakemake.log[0], __file__):
+with job(snakemake.log[0], __file__, snakemake.input, snakemake.output):
     from landex.cohort import Limits
     from landex.genes import GeneTables
     from landex.matrix_cohort import MatrixSource, write_matrix_cohort

@@ -2,7 +2,7 @@
 
 from landex.job import job
 
-with job(snakemake.log[0], __file__):
+with job(snakemake.log[0], __file__, snakemake.input, snakemake.output):
     from landex.evaluation.compare import Certainty, compare
     from landex.parts import rows_of_cohort
     from landex.predictions import by_model

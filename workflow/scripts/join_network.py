@@ -4,7 +4,7 @@ from pathlib import Path
 
 from landex.job import job
 
-with job(snakemake.log[0], __file__):
+with job(snakemake.log[0], __file__, snakemake.input, snakemake.output):
     from landex.networks.join import join_networks
 
     folders = [Path(weights).parent for weights in snakemake.input.weights]

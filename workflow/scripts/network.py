@@ -4,7 +4,7 @@ from pathlib import Path
 
 from landex.job import job
 
-with job(snakemake.log[0], __file__):
+with job(snakemake.log[0], __file__, snakemake.input, snakemake.output):
     from landex.networks.fit import fit_network
 
     # Params hold what makes the network; how it is trained changes no result.

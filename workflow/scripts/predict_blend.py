@@ -2,7 +2,7 @@
 
 from landex.job import job
 
-with job(snakemake.log[0], __file__):
+with job(snakemake.log[0], __file__, snakemake.input, snakemake.output):
     from landex.blends import write_blended_predictions
 
     write_blended_predictions(snakemake.input.weights, snakemake.input.predictions, snakemake.output.predictions)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from landex.job import job
 
-with job(snakemake.log[0], __file__):
+with job(snakemake.log[0], __file__, snakemake.input, snakemake.output):
     from landex.report.figures import write_figures
     from landex.report.page import write_page
     from landex.report.run import Settings, read_run

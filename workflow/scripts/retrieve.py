@@ -2,7 +2,7 @@
 
 from landex.job import job
 
-with job(snakemake.log[0], __file__):
+with job(snakemake.log[0], __file__, snakemake.input, snakemake.output):
     from landex.geo.download import Access
     from landex.geo.retrieve import retrieve
 

@@ -2,7 +2,7 @@
 
 from landex.job import job
 
-with job(snakemake.log[0], __file__):
+with job(snakemake.log[0], __file__, snakemake.input, snakemake.output):
     from landex.files import atomic
     from landex.summary import read_comparisons, read_evaluations, read_models, summarise, widen
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
-
 from landex.baselines.blend import Blended, BlendModel, fit_blend
 from landex.errors import UserError
 from landex.examples import open_parts
+from landex.hdf5 import open_hdf5
 from landex.models import open_model, write_metrics, write_model, write_targets
 from landex.predictions import Predictions, open_predictions
 
@@ -76,7 +75,7 @@ def write_blended_predictions(weights: str | Path, predictions: Sequence[str | P
     UserError
         If the members' predictions are of different samples or genes.
     """
-    with h5py.File(weights, "r") as file:
+    with open_hdf5(weights) as file:
         blend = BlendModel.read(file["model"])
     with ExitStack() as opened:
         members = [opened.enter_context(open_predictions(file)) for file in predictions]

@@ -19,6 +19,8 @@ Settings = dict[str, Any]
 # As in the schema.
 DEFAULT_LANDMARKS = "resources/genes/landmarks.tsv"
 _RESERVED_COHORTS = {*PARTS, "compendium"}
+# The end of the schema's patterns: to Python's regular expressions, text with a line break behind it ends before that.
+_NO_LINE_BREAK = r"(?!\n)"
 # Keys of a source that say how to read a matrix file.
 _OF_MATRICES = {"series", "lengths"}
 
@@ -121,9 +123,11 @@ def _lines(error: ValidationError) -> Iterator[str]:
     elif error.validator == "anyOf":
         yield f"{place}: {error.instance!r} is none of what is allowed here: {schema.get('description', '')}"
     elif error.parent is not None or "propertyNames" in list(error.absolute_schema_path):
-        yield f"{within}{error.instance}: names are made of letters, digits, _ and - only"
+        # One that would break the line is shown as Python writes it.
+        name = str(error.instance) if str(error.instance).isprintable() else repr(error.instance)
+        yield f"{within}{name}: names are made of letters, digits, _ and - only"
     elif error.validator == "pattern":
-        yield f"{place}: {error.instance!r} does not match {expected}"
+        yield f"{place}: {error.instance!r} does not match {expected.removesuffix(_NO_LINE_BREAK)}"
     else:
         yield f"{place}: {error.message}"
 

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from landex.duplicates import Pair, Scores, groups_of, near_pairs, normal_scores, profile_distance
+from landex.files import scratch_prefix
 from landex.h5ad import Block, open_matrix
 from landex.threads import mapped_in_threads
 
@@ -112,7 +113,8 @@ def find_copies(
 def profiles(parts: Sequence[Part], genes: pd.Index, scratch: Path, threads: int) -> Iterator[Scores]:
     """Yield the normal scores of all samples, shape (samples, genes), mapped from a file in a folder."""
     samples = sum(len(part.obs) for part in parts)
-    with TemporaryDirectory(dir=scratch, prefix=".partial.") as folder:
+    # Named for the result whose job alone looks for copies, so that what a kill leaves is removed with its leftovers.
+    with TemporaryDirectory(dir=scratch, prefix=scratch_prefix("compendium.h5ad")) as folder:
         path = Path(folder, "scores")
         blocks = (block for part in parts for block in part.blocks(genes))
         with path.open("wb") as out:

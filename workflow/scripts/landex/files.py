@@ -1,8 +1,10 @@
 """Files that are whole or not there at all."""
 
+import glob
 import gzip
 import hashlib
 import os
+import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +38,23 @@ def atomic(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def scratch_prefix(path: str | Path) -> str:
+    """Return how the names of temporary files and folders for a result begin, beside it."""
+    return f".{os.getpid()}.partial.{Path(path).name}.~"
+
+
+def remove_leftovers(path: str | Path) -> None:
+    """Remove what killed processes left beside a result; no two processes make one result at a time."""
+    path = Path(path)
+    name = glob.escape(path.name)
+    for pattern in (f".*.partial.{name}", f".*.partial.{name}.~*"):
+        for left in path.parent.glob(pattern):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
+
+
 def check_room(path: str | Path, size: int) -> None:
     """Make sure that an HDF5 file with arrays of some bytes can be written; HDF5 crashes where it cannot.
 
@@ -49,7 +68,7 @@ def check_room(path: str | Path, size: int) -> None:
     # macOS has no such call.
     if not hasattr(os, "posix_fallocate"):
         return
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{os.getpid()}.partial.") as probe:
+    with NamedTemporaryFile(dir=path.parent, prefix=scratch_prefix(path)) as probe:
         try:
             os.posix_fallocate(probe.fileno(), 0, size + _ROOM_OF_HDF5)
         except OSError as error:

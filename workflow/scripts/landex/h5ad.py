@@ -15,7 +15,7 @@ from landex.annotations import read_table, write_empty, write_table
 from landex.blocks import Block as Block
 from landex.damage import told_as_damage
 from landex.errors import UserError
-from landex.hdf5 import create_hdf5
+from landex.hdf5 import check_holds_itself, create_hdf5
 
 # Rows of a block: at 10,000 genes 10 MB of float32, enough for the disk and little for memory.
 ROWS = 256
@@ -120,6 +120,7 @@ def open_matrix(path: str | Path) -> Iterator[Matrix]:
         raise UserError(f"{path}: not readable as .h5ad ({error})") from error
     with file:
         with told_as_damage(path, _DAMAGED):
+            check_holds_itself(path, file)
             matrix = _matrix(path, file)
         yield matrix
 

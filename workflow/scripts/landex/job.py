@@ -5,16 +5,26 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
 import landex
+from landex.checksums import check, forget, note
+from landex.clock import check_clock
 from landex.errors import UserError
+from landex.files import remove_leftovers
+from landex.planned import check_code
 
 # What a full disk, a used-up quota and a limit on the size of files say.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What a folder or a disk says that may only be read.
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+
+# Snakemake's own folder, where one runs: it keeps the newest time that was seen, see `landex.clock`.
+RECORDS = Path(".snakemake")
+CLOCK = RECORDS / "landex-clock"
 
 # The terminal that the process was started on, while its output goes to a log.
 _terminal: TextIO | None = None
@@ -26,12 +36,12 @@ def terminal() -> TextIO | None:
 
 
 @contextmanager
-def job(log: str | Path, script: str | Path) -> Iterator[None]:
+def job(log: str | Path, script: str | Path, inputs: Iterable[str] = (), outputs: Iterable[str] = ()) -> Iterator[None]:
     """Run a block with all its output in the file `log`.
 
     Standard output and standard error are redirected as file descriptors, so that what native libraries
-    print is kept too. A `UserError` becomes one line in the log, so does a full disk, any other exception its
-    traceback; all end the process with exit code 1.
+    print is kept too. A `UserError` becomes one line in the log, so does a disk that is full or read-only, any
+    other exception its traceback; all end the process with exit code 1.
 
     Parameters
     ----------
@@ -40,6 +50,8 @@ def job(log: str | Path, script: str | Path) -> Iterator[None]:
     script
         `__file__` of the calling script. The package has to lie beside it: an installed copy would be
         run unseen by the hashes that decide which jobs are stale.
+    inputs, outputs
+        The job's files: results that it reads have to be what their jobs left, see `landex.checksums`.
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     global _terminal
@@ -61,16 +73,26 @@ def job(log: str | Path, script: str | Path) -> Iterator[None]:
                 f"the package landex is loaded from {landex.__file__}, not from {beside}; "
                 "uninstall that copy (pip uninstall landex) or take it off PYTHONPATH"
             )
+        check_code(beside.parent)
+        check(inputs)
+        forget(outputs)
+        for output in outputs:
+            remove_leftovers(output)
         yield
+        note(outputs)
+        if RECORDS.is_dir():
+            check_clock(CLOCK)
     except UserError as error:
         print(f"landex: {error}", file=sys.stderr, flush=True)
         sys.exit(1)
     except OSError as error:
-        if error.errno not in _NO_ROOM:
-            traceback.print_exc()
-        else:
-            place = f"{error.filename}: " if error.filename else ""
+        place = f"{error.filename}: " if error.filename else ""
+        if error.errno in _NO_ROOM:
             print(f"landex: {place}no room on the disk; make some and run again ({error})", file=sys.stderr, flush=True)
+        elif error.errno in _READ_ONLY:
+            print(f"landex: {place}may not be read or written ({error.strerror})", file=sys.stderr, flush=True)
+        else:
+            traceback.print_exc()
         sys.exit(1)
     except Exception:
         traceback.print_exc()

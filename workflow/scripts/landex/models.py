@@ -18,7 +18,7 @@ from landex.classes import load_class
 from landex.examples import ExampleSource
 from landex.files import atomic
 from landex.h5ad import Block
-from landex.hdf5 import create_hdf5
+from landex.hdf5 import create_hdf5, open_hdf5
 
 _FORMAT = 2
 
@@ -134,7 +134,7 @@ def write_model(path: str | Path, kind: str, model: Storable) -> None:
 def open_model(path: str | Path, place: str) -> Iterator[Model]:
     """Open a weights.h5 of the class named `module:Class`; what names it is never the file."""
     model: type[Model] = load_class(place)
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         yield model.read(file["model"])
 
 

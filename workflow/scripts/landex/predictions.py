@@ -11,7 +11,7 @@ import numpy as np
 from landex.annotations import read_names, write_names
 from landex.errors import UserError
 from landex.h5ad import Block
-from landex.hdf5 import create_hdf5
+from landex.hdf5 import check_holds_itself, create_hdf5
 from landex.vocabulary import SCALINGS
 
 # Samples and targets of a chunk, 1 MB: predictions are read by sample and by target.
@@ -143,5 +143,6 @@ def open_predictions(path: str | Path) -> Iterator[StoredPredictions]:
     except OSError as error:
         raise UserError(f"{path}: not readable as predictions ({error}); delete it and run again") from error
     with file:
+        check_holds_itself(path, file)
         scalings = tuple(scaling for scaling in SCALINGS if scaling in file)
         yield StoredPredictions(path, read_names(file, "samples"), read_names(file, "genes"), scalings, file)

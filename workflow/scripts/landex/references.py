@@ -8,7 +8,6 @@ inference.
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from landex.annotations import read_names, read_table, write_names, write_table
 from landex.h5ad import Block, Matrix, open_matrix
 from landex.harmonise import Method, by_quantiles
-from landex.hdf5 import create_hdf5
+from landex.hdf5 import create_hdf5, open_hdf5
 from landex.moments import Correlation, Moments
 from landex.occupancy import Bins, Occupancy, OccupancyCounts
 from landex.parts import rows_of_part
@@ -157,7 +156,7 @@ class References:
     @classmethod
     def read(cls, path: str | Path) -> "References":
         """Read references.h5."""
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             inputs, truth = (
                 Side(read_names(group, "genes"), group["reference"][()], read_table(group["features"]))
                 for group in (file["inputs"], file["truth"])

@@ -8,7 +8,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from landex.examples import StoredExamples
 from landex.features import read_features
 from landex.genes import GeneNames, GeneTables
 from landex.h5ad import open_matrix
+from landex.hdf5 import open_hdf5
 from landex.parts import rows_of_part
 from landex.platforms import listed_probes
 from landex.references import References
@@ -162,7 +162,7 @@ def write_bundle(
         archive.add_array("inputs/correlation", frozen.correlation)
         archive.add_array("calibration/distances", _usual(normalised, frozen))
         for name, member in stored.items():
-            with h5py.File(member.weights, "r") as file:
+            with open_hdf5(member.weights) as file:
                 add_tree(archive, f"models/{name}", file["model"])
 
 
@@ -187,7 +187,7 @@ def _versions() -> dict[str, str]:
 
 def _profiles(weights: str | Path) -> int:
     """Return how many training profiles a model carries with it."""
-    with h5py.File(weights, "r") as file:
+    with open_hdf5(weights) as file:
         group = file["model"]
         carried = [group[name] for name in ("points", "inputs", "carried/inputs") if name in group]
         return len(carried[0]) if carried else 0

@@ -50,7 +50,7 @@ def read_correlation(references: str | Path) -> Floats:
 
     Not by `References`, whose module imports all that fitting takes.
     """
-    import h5py
+    from landex.hdf5 import open_hdf5
 
-    with h5py.File(references, "r") as file:
+    with open_hdf5(references) as file:
         return np.asarray(file["correlation"][:], np.float64)

@@ -16,6 +16,7 @@ from landex.damage import told_as_damage
 from landex.errors import UserError
 from landex.files import atomic, check_room
 from landex.formats.matrix_file import ROWS, Content, Fields, Values, places_of_blocks
+from landex.hdf5 import check_holds_itself
 
 MATRIX, _GENES, _SAMPLES = "/0/DATA/0/matrix", "/0/META/ROW", "/0/META/COL"
 _DAMAGED = "damaged ({reason}); fetch it again"
@@ -98,6 +99,7 @@ def open_gctx(path: Path) -> Iterator[Gctx]:
         raise UserError(f"{path}: not readable as GCTX ({error})") from error
     with file:
         with told_as_damage(path, _DAMAGED):
+            check_holds_itself(path, file)
             opened = Gctx(path, file)
         yield opened
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landex.errors import UserError
-from landex.files import atomic
+from landex.files import atomic, scratch_prefix
 from landex.formats.matrix_file import Content, Values
 
 # What stands for a missing value.
@@ -218,7 +218,7 @@ def create_text(
         space.
     """
     shape = (len(content.genes), len(content.samples))
-    with atomic(path) as temporary, TemporaryDirectory(dir=path.parent, prefix=".partial.") as folder:
+    with atomic(path) as temporary, TemporaryDirectory(dir=path.parent, prefix=scratch_prefix(path)) as folder:
         scratch = Path(folder, "values")
         values: NDArray[np.float32] = (
             np.memmap(scratch, np.float32, "w+", shape=shape) if np.prod(shape) else np.empty(shape, np.float32)

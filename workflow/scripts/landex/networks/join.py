@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import pandas as pd
 
 from landex.examples import open_parts
 from landex.files import atomic
+from landex.hdf5 import open_hdf5
 from landex.models import write_metrics, write_model
 from landex.networks.model import NetworkModel, joined
 
@@ -50,7 +50,7 @@ def _place(piece: str) -> tuple[int, int]:
 
 
 def _network(folder: Path) -> NetworkModel:
-    with h5py.File(folder / "weights.h5", "r") as file:
+    with open_hdf5(folder / "weights.h5") as file:
         return NetworkModel.read(file["model"])
 
 
