@@ -23,7 +23,7 @@ BENCHMARKS = PROJECT / "tests" / "benchmarks"
 def harness() -> Iterator[dict[str, ModuleType]]:
     sys.path.insert(0, str(BENCHMARKS))  # the modules import one another by name, as scripts do
     try:
-        yield {name: import_module(name) for name in ("data_sets", "gains", "nonlinear")}
+        yield {name: import_module(name) for name in ("accuracy", "contenders", "data_sets", "gains", "nonlinear")}
     finally:
         sys.path.remove(str(BENCHMARKS))
 
@@ -107,3 +107,53 @@ def test_the_simulated_function_has_no_linear_part(harness: dict[str, ModuleType
     squares = np.column_stack([np.ones(600), squares])
     left = function - squares @ np.linalg.lstsq(squares, function, rcond=None)[0]
     assert (left.var(axis=0) < 0.9).all()
+
+
+def row_of(harness: dict[str, ModuleType], data: str, cohort: str, scaling: str, method: str, percent: float) -> object:
+    found = harness["gains"].Gain(0.5, percent, percent - 1, percent + 1, 90.0, 100, 1000)
+    return harness["accuracy"].Row(data, cohort, scaling, method, found, harness["contenders"].Cost(120.0, 1.0))
+
+
+def test_figures_are_the_winners_as_shares_and_own_scaling_counts_for_external_cohorts(
+    harness: dict[str, ModuleType], tmp_path: Path
+) -> None:
+    entries = harness["contenders"].known_entries()
+    held = harness["accuracy"].Harness(["deep"], entries, tmp_path)
+    # A blend brings what it combines, in front of it, and the baseline is always there.
+    assert held.methods == ["ridge", "gelu", "median_kernel", "deep"]
+    held.rows += [
+        row_of(harness, "gdsc 0", "test", "training", "deep", 8.0),
+        row_of(harness, "gdsc 1", "test", "training", "deep", 10.0),
+        row_of(harness, "gdsc 1", "test", "training", "gelu", 2.0),
+        row_of(harness, "platforms", "tcga", "training", "deep", 50.0),
+        row_of(harness, "platforms", "tcga", "own", "deep", 3.0),
+        row_of(harness, "hgu133a", "breast", "own", "deep", 4.0),
+        row_of(harness, "hgu133a", "blood", "own", "deep", 6.0),
+        row_of(harness, "simulated 1000", "test", "training", "gelu", 5.0),
+    ]
+    figures = held.figures()
+    assert figures == pytest.approx(
+        {
+            "gdsc_gain_over_ridge": 0.09,
+            "gdsc_genes_better": 0.9,
+            "train_minutes": 2,
+            "tcga_gain_over_ridge": 0.03,
+            "hgu133a_gain_over_ridge": 0.05,
+            "breast_gain_over_ridge": 0.04,
+            "blood_gain_over_ridge": 0.06,
+            "simulated_1000_gelu_gain_over_ridge": 0.05,
+        }
+    )
+
+
+def test_every_look_at_locked_lines_is_a_line_more(
+    harness: dict[str, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(harness["accuracy"], "RESEARCH", tmp_path)
+    rows = [row_of(harness, "gdsc locked", "test", "training", *last) for last in (("ridge", 0.0), ("deep", 9.0))]
+    for _ in range(2):
+        harness["accuracy"].count_look(rows, "deep")
+    head, *looks = (tmp_path / "locked-looks.tsv").read_text().splitlines()
+    kept = (PROJECT / "docs" / "research" / "locked-looks.tsv").read_text().splitlines()
+    assert head == kept[0]
+    assert [look.split("\t")[2:] for look in looks] == [["ridge,deep", "deep", "9.00", "90.0"]] * 2
