@@ -1,0 +1,185 @@
+"""Real expression, made ready by landex's own workflow in a scratch copy of the project."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from contenders import Case
+from expression import ROOT
+from measure import cores
+from numpy.typing import NDArray
+
+from landex.h5ad import open_matrix, write_matrix
+
+# Beside the checkout, where there is one: matrices that are no part of the project.
+MATRICES = ROOT.parent / "shared" / "data" / "matrices"
+# Of a hundred hash values, those whose cell lines are locked.
+_LOCKED = 15
+# GEO studies on Affymetrix HG-U133A: series GSE3726, GSE6481 and GSE1751, and bladderbatch's.
+HGU133A = {
+    "breast": ("chowdary_hgu133a_mas5_22283x104.tsv.gz", "linear"),
+    "sarcoma": ("nakayama_hgu133a_mas5_22283x105.tsv.gz", "linear"),
+    "blood": ("borovecki_hgu133a_mas5_22283x31.tsv.gz", "linear"),
+    "bladder": ("bladderbatch_hgu133a_22283x57.tsv.gz", "log2"),
+}
+TUMOURS = ("ACC", "CHOL", "DLBC", "KICH", "UCS", "UVM")
+
+
+def locked(names: Sequence[str]) -> NDArray[np.bool_]:
+    """Tell which cell lines are locked: 15 in a hundred, by the SHA-256 hash of the name, whatever else there is."""
+    hashes = [int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) for name in names]
+    return np.array([value % 100 < _LOCKED for value in hashes], bool)
+
+
+def parts_of_lines(names: Sequence[str], seed: int, looking: bool) -> pd.DataFrame:
+    """Deal cell lines to parts.
+
+    Parameters
+    ----------
+    names
+        All cell lines.
+    seed
+        Of the draw.
+    looking
+        Whether the locked lines are tested on, and nine tenths of all others learnt from and one tenth validated on;
+        else they are left out, and the others are dealt 80/10/10.
+
+    Returns
+    -------
+    DataFrame
+        sample and part.
+    """
+    closed = locked(names)
+    rows = np.random.default_rng(seed).permutation(np.flatnonzero(~closed))
+    first, second = (0.9, 1.0) if looking else (0.8, 0.9)
+    edges = [int(share * len(rows)) for share in (first, (first + second) / 2, second)]
+    dealt = dict(zip(("training", "select", "calibrate", "test"), np.split(rows, edges), strict=True))
+    if looking:
+        dealt["test"] = np.flatnonzero(closed)
+    return pd.concat(
+        [pd.DataFrame({"sample": np.array(names, object)[np.sort(some)], "part": part}) for part, some in dealt.items()]
+    )
+
+
+def gdsc(folder: Path, seed: int, looking: bool, step: int) -> Case:
+    """Make the cell lines ready, split by a seed; every `step`-th target."""
+    project = copy_of_project(folder)
+    with open_matrix(ROOT / "resources" / "demo" / "gdsc.h5ad") as matrix:
+        names, values, obs, var = list(matrix.obs.index), matrix.read(), matrix.obs, matrix.var
+    parts = parts_of_lines(names, seed, looking)
+    chosen = np.isin(names, parts["sample"])
+    write_matrix(project / "lines.h5ad", obs[chosen], var, values[chosen])
+    parts.to_csv(project / "parts.tsv", sep="\t", index=False)
+    overlay = {
+        "compendium": {"sources": {"gdsc": {"matrix": "lines.h5ad"}}},
+        "external": {"kidney": None, "geuvadis": None},
+        "split": {"by": "parts.tsv"},
+    }
+    return made_ready(project, f"gdsc {'locked' if looking else seed}", overlay, [], True, step)
+
+
+def platforms(folder: Path, step: int) -> Case:
+    """Make the cell lines and cohorts of other platforms ready, as the default run has them, TCGA where it is there."""
+    project = copy_of_project(folder)
+    external: dict[str, Any] = {}
+    files = [MATRICES / f"TCGA_{tumour}_Counts.exp.gz" for tumour in TUMOURS]
+    if all(file.exists() for file in files):
+        tumours = [pd.read_csv(file, sep="\t", index_col=0) for file in files]
+        pd.concat(tumours, axis=1, join="inner").to_csv(project / "tcga.tsv", sep="\t", index_label="gene")
+        external["tcga"] = {"matrix": "tcga.tsv", "values": "counts", "genes": "ensembl"}
+    else:
+        print(f"TCGA skipped: there is no {files[0]}", flush=True)
+    cohorts = ["geuvadis", "kidney", *external]
+    return made_ready(project, "platforms", {"external": external}, cohorts, False, step)
+
+
+def hgu133a(folder: Path, step: int) -> Iterator[Case]:
+    """Make the studies on HG-U133A ready, each left out in turn; none where the files are not there."""
+    if absent := [name for name, _ in HGU133A.values() if not (MATRICES / name).exists()]:
+        print(f"HG-U133A skipped: there is no {MATRICES / absent[0]}", flush=True)
+        return
+    sources = {
+        study: {"matrix": str(MATRICES / name), "values": values, "genes": "probe", "platform": "GPL96"}
+        for study, (name, values) in HGU133A.items()
+    }
+    for study, source in sources.items():
+        others = {name: other for name, other in sources.items() if name != study}
+        overlay = {
+            "compendium": {"sources": {"gdsc": None, **others}},
+            "external": {"kidney": None, "geuvadis": None, study: source},
+        }
+        project = copy_of_project(folder / study)
+        yield made_ready(project, "hgu133a", overlay, [study], False, step)
+
+
+def copy_of_project(folder: Path) -> Path:
+    """Copy what a run takes from this checkout, as it lies there."""
+    caches = shutil.ignore_patterns("__pycache__", "downloads")
+    for name in ("workflow", "profiles", "envs", "resources"):
+        shutil.copytree(ROOT / name, folder / name, ignore=caches)
+    for name in ("Snakefile", "config.yaml"):
+        shutil.copy2(ROOT / name, folder)
+    return folder
+
+
+def made_ready(
+    project: Path, name: str, overlay: Mapping[str, Any], cohorts: Sequence[str], test: bool, step: int
+) -> Case:
+    """Run the workflow to its normalised matrices.
+
+    Parameters
+    ----------
+    project
+        A copy of the project.
+    name
+        What the case is called.
+    overlay
+        Laid over the default config.
+    cohorts
+        External cohorts to test on.
+    test
+        Whether to test on the compendium's test part.
+    step
+        Takes every `step`-th target.
+    """
+    (project / "overlay.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
+    results = project / "results"
+    matrices = {cohort: results / "normalised" / f"{cohort}.h5ad" for cohort in ("compendium", *cohorts)}
+    targets = [str(path.relative_to(project)) for path in matrices.values()]
+    command = [sys.executable, "-m", "snakemake", "--cores", str(cores()), "--configfile", "overlay.yaml", "--"]
+    ended = subprocess.run(
+        [*command, *targets],
+        cwd=project,
+        env={key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE_")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if ended.returncode:
+        sys.exit(ended.stdout)
+    if step > 1:
+        for path in matrices.values():
+            keep_some_targets(path, step)
+    compendium = matrices.pop("compendium")
+    return Case(
+        name, compendium, results / "split" / "split.tsv", {**({"test": compendium} if test else {}), **matrices}
+    )
+
+
+def keep_some_targets(path: Path, step: int) -> None:
+    """Rewrite a normalised matrix with every landmark and every `step`-th target."""
+    with open_matrix(path) as matrix:
+        target = (matrix.var["role"] != "landmark").to_numpy()
+        chosen = np.sort(np.concatenate([np.flatnonzero(~target), np.flatnonzero(target)[::step]]))
+        obs, var, values = matrix.obs, matrix.var.iloc[chosen], matrix.read()[:, chosen]
+        layers = {name: matrix.read(layer=name)[:, chosen] for name in ("measured", "own") if matrix.has_layer(name)}
+    write_matrix(path, obs, var, values, layers)
