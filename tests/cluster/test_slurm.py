@@ -23,8 +23,11 @@ SETTINGS = (*PROFILE, "--max-threads", "2", "--slurm-init-seconds-before-status-
 BEFORE = ("cohort_matrix", "compendium", "roles", "split", "references", "normalise")
 AFTER = ("calibrate", "evaluate", "compare", "outliers", "judge", "summarise", "report", "bundle")
 GROUPS = ("--groups", *(f"{rule}=before" for rule in BEFORE), *(f"{rule}=after" for rule in AFTER))
-# Snakemake alone takes more than the first attempt gets.
-SHORT_OF_MEMORY = ("--set-resources", "join_network:mem_mb=1400*attempt-1300")
+# Snakemake alone takes more than the first attempt gets. What is given here takes the place of the profile's.
+SHORT_OF_MEMORY = (
+    *("--set-resources", "join_network:mem_mb=1400*attempt-1300"),
+    *("network:slurm_partition=gpu", "network_piece:slurm_partition=gpu"),
+)
 # A loaded machine may take long to start Python.
 PATIENCE = 1200
 PIECES = ("deep.1.1", "deep.1.2")

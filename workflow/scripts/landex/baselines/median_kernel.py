@@ -38,7 +38,7 @@ class MedianKernel:
     lambdas: Sequence[float]
     widths: Sequence[float]
     linear: float = 0.5
-    normal_scores: float = 0.67
+    normal_scores: float = 0.5
     exact_up_to: int = 20_000
     centres: int = 4000
     seed: int = 1

@@ -77,8 +77,12 @@ class Findings:
 
 
 def _variation_of(path: Path, folders: int) -> str:
-    """Return the variation that a result is of, which stands between results/ and so many folders of its own."""
-    between = path.parts[1 : -1 - folders]
+    """Return the variation that a result is of, which stands between results/ and so many folders of its own.
+
+    Copies of results that lie in a store have folders before results/ too.
+    """
+    start = len(path.parts) - path.parts[::-1].index("results")
+    between = path.parts[start : -1 - folders]
     return "".join(f"{part}/" for part in between)
 
 
