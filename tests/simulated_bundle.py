@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from landex.baselines.blend import fit_blend
 from landex.baselines.kernel_ridge import KernelRidge
 from landex.baselines.least_squares import Ridge
+from landex.baselines.median_kernel import MedianKernel
 from landex.baselines.sample_lasso import SampleLasso
 from landex.baselines.sample_neighbours import Knn
 from landex.bundles.write import Evidence, Normalised, Origin, StoredModel, write_bundle
@@ -47,8 +48,8 @@ _WANTED = ["HLA-DRA", "NRAS", "AARS1", "ABCF1", "ABL1"]
 LANDMARKS = 24
 # Models by name; `blend` combines the two of `MEMBERS`.
 KINDS_OF_MODELS = {
-    "linear": "ridge", "kernel": "kernel_ridge", "knn": "knn", "sample_lasso": "sample_lasso", "network": "network",
-    "ensemble": "network", "blend": "blend",
+    "linear": "ridge", "kernel": "kernel_ridge", "median": "median_kernel", "knn": "knn", "sample_lasso": "sample_lasso",
+    "network": "network", "ensemble": "network", "blend": "blend",
 }  # fmt: skip
 MEMBERS = ("linear", "network")
 
@@ -172,6 +173,7 @@ def _models(run: SimulatedRun) -> Mapping[str, Storable]:
     return {
         "linear": linear,
         "kernel": KernelRidge(**settings).fit(training, select).model,
+        "median": MedianKernel([1e-3, 1e-2], [0.7]).fit(training, select).model,
         "knn": Knn([1, 5], "distance").fit(training, select).model,
         "sample_lasso": SampleLasso([0.1, 0.05]).fit(training, select).model,
         "network": split,

@@ -101,7 +101,7 @@ def test_the_card_says_what_the_model_is_and_was_worth(simulated: SimulatedRun) 
 @pytest.mark.parametrize("name", KINDS_OF_MODELS)
 def test_the_card_says_whether_training_profiles_are_inside(simulated: SimulatedRun, name: str) -> None:
     card, _ = read_card(simulated.bundle(name))
-    if name in ("kernel", "knn", "sample_lasso"):
+    if name in ("kernel", "median", "knn", "sample_lasso"):
         assert f"**This file carries training profiles** ({name} {SAMPLES['training']})" in card
     else:
         assert "no training profile" in card

@@ -38,15 +38,18 @@ def _head(about: Mapping[str, Any]) -> Iterator[str]:
         )
         yield ""
         yield f"It blends {told}; all of them are in this file."
-    training, samples = about["training"], about["samples"]
+    training, samples, blend = about["training"], about["samples"], bool(about["members"])
     yield ""
     yield from _table(
         ("", ""),
         [
-            ("fitted numbers", f"{training.get('parameters', 0):,}"),
+            ("weights of its members" if blend else "fitted numbers", f"{training.get('parameters', 0):,}"),
             ("training samples", f"{samples.get('training', 0):,}"),
             ("chosen on / calibrated on", f"{samples.get('select', 0):,} / {samples.get('calibrate', 0):,} others"),
-            ("training took", f"{training.get('seconds') or 0:,.1f} s on {training.get('device') or 'CPU'}"),
+            (
+                "weighing took" if blend else "training took",
+                f"{training.get('seconds') or 0:,.1f} s on {training.get('device') or 'CPU'}",
+            ),
             (
                 "input",
                 "any expression profile with most landmarks: mapped by ranks onto the training samples' landmarks",

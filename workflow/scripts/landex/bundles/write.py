@@ -189,7 +189,7 @@ def _profiles(weights: str | Path) -> int:
     """Return how many training profiles a model carries with it."""
     with open_hdf5(weights) as file:
         group = file["model"]
-        carried = [group[name] for name in ("points", "inputs", "carried/inputs") if name in group]
+        carried = [group[name] for name in ("points", "values/points", "inputs", "carried/inputs") if name in group]
         return len(carried[0]) if carried else 0
 
 
