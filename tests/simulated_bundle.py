@@ -48,8 +48,8 @@ _WANTED = ["HLA-DRA", "NRAS", "AARS1", "ABCF1", "ABL1"]
 LANDMARKS = 24
 # Models by name; `blend` combines the two of `MEMBERS`.
 KINDS_OF_MODELS = {
-    "linear": "ridge", "kernel": "kernel_ridge", "median": "median_kernel", "knn": "knn", "sample_lasso": "sample_lasso",
-    "network": "network", "ensemble": "network", "blend": "blend",
+    "linear": "ridge", "kernel": "kernel_ridge", "median": "median_kernel", "knn": "knn",
+    "sample_lasso": "sample_lasso", "network": "network", "ensemble": "network", "blend": "blend",
 }  # fmt: skip
 MEMBERS = ("linear", "network")
 
