@@ -246,6 +246,7 @@ def test_every_column_of_a_table_of_the_evaluation_is_documented(finished: Finis
     unknown = {
         f"{path.relative_to(folder)}: {column}"
         for path in folder.rglob("*.tsv*")
+        if path.parent.name != ".checksums"
         for column in pd.read_csv(path, sep="\t", nrows=0).columns
         if column not in documented and not column.endswith(ends)
     }
