@@ -11,8 +11,7 @@ from sklearn.kernel_ridge import KernelRidge as KernelRidgeOfScikitLearn
 from sklearn.preprocessing import KernelCenterer
 
 from landex.baselines.kernel_ridge import KernelRidge, median_distance
-from landex.baselines.median_kernel import MedianKernel
-from landex.baselines.scored_examples import ScoredExamples
+from landex.baselines.median_kernel import MedianKernel, scored
 from landex.examples import Examples
 from landex.models import open_model, write_model
 from landex.normal_scores import NormalScores
@@ -78,9 +77,9 @@ def test_the_mean_of_both_parts(known: Examples) -> None:
     fitted = MedianKernel(LAMBDAS, WIDTHS, normal_scores=0.25).fit(training, training)
     plain = KernelRidge(LAMBDAS, WIDTHS, linear=0.5, centre="median")
     scale = NormalScores.of(training)
-    scored = plain.fit(ScoredExamples(training, scale), ScoredExamples(training, scale)).model
+    of_scores = plain.fit(scored(training, scale), scored(training, scale)).model
     of_values = plain.fit(training, training).model
-    expected = 0.75 * of_values.predict(rest.inputs) + 0.25 * scale.to_values(scored.predict(rest.inputs))
+    expected = 0.75 * of_values.predict(rest.inputs) + 0.25 * scale.to_values(of_scores.predict(rest.inputs))
     np.testing.assert_allclose(fitted.model.predict(rest.inputs), expected, atol=1e-5)
     assert {"lambda", "lambda_of_scores"} <= set(fitted.targets) and fitted.model.profiles == 200
 

@@ -265,7 +265,7 @@ def test_a_network_is_written_with_its_history_and_cost(tmp_path: Path) -> None:
     assert history["epoch"].tolist() == [1, 2, 3, 4, 5]
     assert set(history["piece"]) == {"1.1"}
     metrics = json.loads(outputs[2].read_text())
-    assert metrics["parameters"] == 3 * 7 + 7 + 14 + 7 * 3 + 3
+    assert metrics["parameters"] == 3 * 7 + 7 + 14 + 7 * 3 + 3 + 3 * 129
     assert metrics["select_mae"] == pytest.approx(history["select_mae"].min(), rel=1e-4)
     assert metrics["best_epoch"] == history.loc[history["select_mae"].idxmin(), "epoch"]
     assert (metrics["kind"], metrics["preset"], metrics["epochs"]) == ("network", "deep", 5)

@@ -74,7 +74,6 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "baselines/quadratics": ("baseline lasso",),
     "baselines/sample_lasso": (),
     "baselines/sample_neighbours": ("baseline knn", "blend", "predict knn", "infer"),
-    "baselines/scored_examples": (),
     "baselines/sparse": ("baseline lasso",),
     "baselines/sparse_problem": ("baseline lasso",),
     "blends": ("blend", "predict_blend"),

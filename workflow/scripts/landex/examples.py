@@ -1,6 +1,6 @@
 """What models learn from and are asked about: rows of a normalised matrix, in memory or block by block."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,6 +186,48 @@ class StoredExamples:
         measured: Mask = matrix.read(rows, "measured").astype(bool, copy=False)
         names = np.array(self.samples, object)[place].tolist()
         return Examples(inputs, targets, measured[:, self._targets], names, self.features)
+
+
+@dataclass(frozen=True)
+class MappedExamples:
+    """Samples with other inputs or targets made of theirs; see `ExampleSource`.
+
+    Attributes
+    ----------
+    source
+        The samples.
+    change
+        Makes the others, block by block.
+    landmarks
+        Number of inputs that it makes.
+    """
+
+    source: ExampleSource
+    change: Callable[[Examples], Examples]
+    landmarks: int
+
+    @property
+    def samples(self) -> list[str]:
+        """Names of the samples."""
+        return self.source.samples
+
+    @property
+    def features(self) -> pd.DataFrame:
+        """A row a target."""
+        return self.source.features
+
+    def blocks(self, rows: int = ROWS_OF_BLOCK) -> Iterator[Examples]:
+        """Yield consecutive samples; see `ExampleSource`."""
+        for block in self.source.blocks(rows):
+            yield self.change(block)
+
+    def load(self) -> Examples:
+        """Return all samples in memory."""
+        return self.change(self.source.load())
+
+    def take(self, rows: NDArray[np.intp]) -> Examples:
+        """Return some samples in memory."""
+        return self.change(self.source.take(rows))
 
 
 def evenly_spaced(source: ExampleSource, most: int) -> Examples:

@@ -78,12 +78,13 @@ class NormalScores:
         scores = np.empty(values.shape, np.float32)
         for target, row in enumerate(self.quantiles.astype(np.float64)):
             some = values[:, target]
-            # Where a row does not increase the one takes the last knot and the other, mirrored, the first.
             last = np.interp(some, row, knots)
-            first = -np.interp(-some, -row[::-1], knots)
-            tied = last - first > _ROUNDING
-            # The score of the middle rank, not the middle score.
-            last[tied] = ndtri((ndtr(first[tied]) + ndtr(last[tied])) / 2)
+            if (row[1:] == row[:-1]).any():
+                # Where a row does not increase the one takes the last knot and the other, mirrored, the first.
+                first = -np.interp(-some, -row[::-1], knots)
+                tied = last - first > _ROUNDING
+                # The score of the middle rank, not the middle score.
+                last[tied] = ndtri((ndtr(first[tied]) + ndtr(last[tied])) / 2)
             scores[:, target] = last
         return scores
 

@@ -2,14 +2,13 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from landex.baselines.kernel_ridge import KernelRidge
 from landex.baselines.median_model import MedianModel
-from landex.baselines.scored_examples import ScoredExamples
-from landex.examples import ExampleSource
+from landex.examples import Examples, ExampleSource, MappedExamples
 from landex.models import Fitted
 from landex.normal_scores import NormalScores
 
@@ -51,7 +50,16 @@ class MedianKernel:
         _logger.info("z-scores")
         of_values = ridge.fit(training, select, threads)
         _logger.info("normal scores")
-        of_scores = ridge.fit(ScoredExamples(training, scale), ScoredExamples(select, scale), threads)
+        of_scores = ridge.fit(scored(training, scale), scored(select, scale), threads)
         model = MedianModel(of_values.model, of_scores.model, scale, self.normal_scores)
         targets = of_values.targets.assign(lambda_of_scores=of_scores.targets["lambda"].to_numpy(np.float64))
         return Fitted(model, targets, {**of_values.found, "of_scores": dict(of_scores.found)})
+
+
+def scored(source: ExampleSource, scale: NormalScores) -> MappedExamples:
+    """Return samples with normal scores of their targets instead of z-scores."""
+
+    def change(block: Examples) -> Examples:
+        return replace(block, targets=np.where(block.measured, scale.to_scores(block.targets), 0))
+
+    return MappedExamples(source, change, source.landmarks)

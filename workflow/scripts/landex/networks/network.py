@@ -151,8 +151,9 @@ class Network:
 
     @property
     def parameters(self) -> int:
-        """Number of fitted numbers, those of a frozen ridge included."""
-        return sum(array.size for path, array in self.arrays.items() if not path.endswith(_MOVING_STATISTICS))
+        """Number of fitted numbers, those of a frozen ridge and of a map to normal scores included."""
+        fitted = sum(array.size for path, array in self.arrays.items() if not path.endswith(_MOVING_STATISTICS))
+        return fitted + (self.scale.scores.parameters if isinstance(self.scale, NormalScale) else 0)
 
     def write(self, group: "h5py.Group") -> None:
         """Store the network in an open HDF5 group: settings as JSON, arrays as datasets; no code."""
