@@ -104,6 +104,44 @@ def test_weights_per_target_reach_the_least_error_of_linear_programming(
     np.testing.assert_array_equal(fitted.targets["samples"], select.measured.sum(axis=0))
 
 
+@pytest.mark.parametrize("per_target", [False, True])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_least_weights_are_kept_and_the_rest_reaches_the_least_error(
+    gdsc: tuple[dict[str, Model], Examples], gaps: bool, per_target: bool
+) -> None:
+    members, select = gdsc[0], with_gaps(gdsc[1]) if gaps else gdsc[1]
+    chosen = fit_blend(members, select).found["weights"]
+    unwanted, wanted = min(chosen, key=chosen.__getitem__), max(chosen, key=chosen.__getitem__)
+    least = {unwanted: 0.3, wanted: 0.1}
+    floors = np.array([least.get(name, 0) for name in members], np.float32)
+    fitted = fit_blend(members, select, per_target, least)
+    assert (floors <= fitted.model.weights.T).all()
+    predictions = np.stack([model.predict(select.inputs) for model in members.values()])
+    # What the least weights leave over is fitted by the others, and by them, with weights of at least 0.
+    rest = select.targets - np.tensordot(floors, predictions, 1)
+    reached = errors(fitted.model.combine(list(predictions)), select)
+    if per_target:
+        for target in range(60):
+            rows = select.measured[:, target]
+            expected = least_by_linear_programming(rest[rows, target], predictions[:, rows, target])
+            assert reached[target] == pytest.approx(expected, rel=2e-5)
+    else:
+        expected = least_by_linear_programming(rest[select.measured], predictions[:, select.measured])
+        assert reached.sum() == pytest.approx(expected, rel=5e-6)
+        assert reached.sum() > errors(fit_blend(members, select).model.combine(list(predictions)), select).sum()
+    samples = select.measured.sum(axis=0)
+    np.testing.assert_allclose((fitted.targets["mae"] * samples)[samples > 0], reached[samples > 0], rtol=1e-5)
+
+
+def test_where_one_member_is_exact_it_takes_all_that_the_least_weights_leave(make_examples: MakeExamples) -> None:
+    random = np.random.default_rng(0)
+    numbers, truth = np.arange(40.0)[:, None], random.normal(size=(40, 3))
+    exact, other = Fixed(truth), Fixed(np.zeros((40, 3)))
+    fitted = fit_blend({"exact": exact, "other": other}, make_examples(numbers, truth), least={"other": 0.25})
+    # The other adds nothing, so that the exact one may have all its weight beside it.
+    np.testing.assert_allclose(fitted.model.weights, [1, 0.25], atol=1e-3)
+
+
 @given(
     st.integers(0, 10_000),
     st.integers(1, 5),

@@ -53,7 +53,7 @@ def test_a_blend_is_fitted_to_select_samples_alone_and_says_what_it_reached(tmp_
         write_model(tmp_path / f"{name}.h5", "ridge", model)
     members = [Member(name, LINEAR, tmp_path / f"{name}.h5") for name in ("exact", "high")]
     outputs = tmp_path / "weights.h5", tmp_path / "metrics.json", tmp_path / "targets.tsv"
-    settings = {"members": ["exact", "high"], "per_target": per_target}
+    settings = {"members": ["exact", "high"], "per_target": per_target, "least": {}}
     write_blend(members, settings, tmp_path / "compendium.h5ad", tmp_path / "split.tsv", *outputs)
     with h5py.File(outputs[0]) as file:
         assert file.attrs["kind"] == "blend"

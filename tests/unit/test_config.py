@@ -149,6 +149,16 @@ BAD = {
     "models: {both: {kind: blend, members: [ridge, dep]}}": (
         "models.both.members: there is no model dep; did you mean deep?"
     ),
+    "models: {both: {kind: blend, members: [ridge, deep], least: {rigde: 0.2}}}": (
+        "models.both.least: rigde is no member of this blend; did you mean ridge?"
+    ),
+    "models: {both: {kind: blend, members: [ridge, deep], least: {ridge: 0.7, deep: 0.4}}}": (
+        "models.both.least: the weights sum to 1.1; 1 is all there is"
+    ),
+    "models: {both: {kind: blend, members: [ridge, deep], least: {ridge: -0.1}}}": (
+        "models.both.least.ridge: -0.1 is less than the minimum of 0"
+    ),
+    "models: {ridge: {kind: ridge, least: {knn: 1}}}": "models.ridge.least: a model of kind ridge has no such setting",
     "models: {both: {kind: blend, members: [ridge, deep]}, more: {kind: blend, members: [both, deep]}}": (
         "models.more.members: both is a blend itself; name its members instead"
     ),
@@ -381,6 +391,10 @@ def test_a_bad_config_is_one_clear_line(overlay: str, line: str | None) -> None:
 )
 def test_settings_that_go_together_are_no_problem(settings: str) -> None:
     assert problems_of(f"models: {{deep: {{{settings}}}}}") == []
+
+
+def test_least_weights_may_be_all_that_there_is_to_weigh() -> None:
+    assert problems_of("models: {b: {kind: blend, members: [ridge, deep], least: {ridge: 0.7, deep: 0.3}}}") == []
 
 
 def test_the_cell_of_a_grid_serves_as_baseline_and_in_a_blend() -> None:

@@ -112,6 +112,7 @@ MODELS = [
     Change("lasso's lambdas", setting("models", "lasso", "lambdas", to=[0.2]), CHAIN.fit("lasso")),
     Change("the number of neighbours", setting("models", "knn", "neighbours", to=[3]), CHAIN.fit("knn")),
     Change("a blend's weights", setting("models", "both", "per_target", to=True), CHAIN.blend("both")),
+    Change("a blend's least weights", setting("models", "both", "least", to={"ridge": 0.2}), CHAIN.blend("both")),
     Change(
         "a blend's members",
         setting("models", "both", "members", to=["lasso", "deep"]),

@@ -40,7 +40,7 @@ def write_blend(
     members
         The models that it combines.
     settings
-        Completed settings: `members` and `per_target`.
+        Completed settings: `members`, `per_target` and `least`.
     normalised, split
         The normalised compendium and its parts; test samples are not read.
     weights, metrics, targets
@@ -50,7 +50,7 @@ def write_blend(
         (select,) = opened.enter_context(open_parts(normalised, split, "select"))
         models = {member.name: opened.enter_context(open_model(member.weights, member.kind)) for member in members}
         began = time.perf_counter()
-        fitted = fit_blend(models, select, settings["per_target"])
+        fitted = fit_blend(models, select, settings["per_target"], settings["least"])
         seconds = time.perf_counter() - began
         write_model(weights, "blend", fitted.model)
         write_targets(targets, fitted)

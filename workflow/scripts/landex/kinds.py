@@ -105,7 +105,7 @@ KINDS: dict[str, Kind] = {
             "seed": 1,
         },
     ),
-    BLEND: Kind("landex.baselines.blend:BlendModel", "", {"members": [], "per_target": False}),
+    BLEND: Kind("landex.baselines.blend:BlendModel", "", {"members": [], "per_target": False, "least": {}}),
     NETWORK: Kind("landex.networks.model:NetworkModel"),
 }
 

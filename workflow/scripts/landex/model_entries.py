@@ -201,6 +201,12 @@ def _blend_problems(name: str, entry: Mapping[str, Any], models: Mapping[str, Se
             yield f"models.{name}.members: {_absent(member, models)}"
         elif known[member]["kind"] == BLEND:
             yield f"models.{name}.members: {member} is a blend itself; name its members instead"
+    least = entry.get("least", {})
+    for member in least:
+        if member not in members:
+            yield f"models.{name}.least: {member} is no member of this blend{nearest(member, members)}"
+    if sum(least.values()) > 1:
+        yield f"models.{name}.least: the weights sum to {sum(least.values()):g}; 1 is all there is"
 
 
 def _absent(name: str, models: Mapping[str, Settings]) -> str:

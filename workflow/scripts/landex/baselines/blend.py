@@ -1,7 +1,7 @@
 """Blends: non-negative combinations of models, with the least mean absolute error on the select part."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import h5py
 import numpy as np
@@ -87,11 +87,17 @@ class Blended:
         return self._blend.combine([member.predict(inputs) for member in self._members])
 
 
-def fit_blend(members: Mapping[str, Model], select: ExampleSource, per_target: bool = False) -> Fitted[BlendModel]:
+def fit_blend(
+    members: Mapping[str, Model],
+    select: ExampleSource,
+    per_target: bool = False,
+    least: Mapping[str, float] | None = None,
+) -> Fitted[BlendModel]:
     """Combine models, with weights of at least 0, so that the mean absolute error on `select` is least.
 
     Stacked regression (Wolpert 1992; with non-negative weights Breiman 1996), with absolute instead of squared
-    errors. Never worse on `select` than the best member alone, which takes all the weight where need be.
+    errors. Never worse on `select` than the best member alone, which takes all the weight where need be, or all that
+    `least` leaves.
 
     Parameters
     ----------
@@ -102,6 +108,9 @@ def fit_blend(members: Mapping[str, Model], select: ExampleSource, per_target: b
     per_target
         Weights for every target, or the same for all. The same for all are fitted to some 260,000 values,
         evenly spaced, where there are more; a target that is not measured takes these.
+    least
+        The weights that some members have at least, whatever `select` says: its samples are like those of training,
+        and cannot show what a member is worth on samples that are not. They sum to 1 at most.
 
     Raises
     ------
@@ -112,12 +121,15 @@ def fit_blend(members: Mapping[str, Model], select: ExampleSource, per_target: b
     predictions = np.empty((len(members), *truth.targets.shape), np.float32)
     for prediction, (name, model) in zip(predictions, members.items(), strict=True):
         _predict(name, model, truth, prediction)
+    floors = np.array([(least or {}).get(name, 0) for name in members], np.float32)
+    beyond = replace(truth, targets=truth.targets - BlendModel(list(members), floors).combine(list(predictions)))
     # The number of BLAS' threads could change the order of additions.
     with threadpool_limits(1, "blas"):
-        weights = _weights_for_all(truth, predictions)
+        weights = _weights_for_all(beyond, predictions)
         if per_target:
-            weights = _weights_per_target(truth, predictions, weights)
-    return _never_worse(BlendModel(list(members), weights.astype(np.float32)), truth, predictions)
+            weights = _weights_per_target(beyond, predictions, weights)
+    blend = BlendModel(list(members), (weights.T + floors).T.astype(np.float32))
+    return _never_worse(blend, floors, truth, predictions)
 
 
 def _predict(name: str, model: Model, truth: Examples, out: Block) -> None:
@@ -159,19 +171,25 @@ def _weights_per_target(truth: Examples, predictions: Block, weights_for_all: Fl
     return weights
 
 
-def _never_worse(blend: BlendModel, truth: Examples, predictions: Block) -> Fitted[BlendModel]:
-    """Give all the weight to the best member where it is better alone, and say what was reached."""
+def _never_worse(blend: BlendModel, floors: Block, truth: Examples, predictions: Block) -> Fitted[BlendModel]:
+    """Give all the weight above the floors to one member where that is better, and say what was reached."""
     together = _summed_errors(blend.combine(list(predictions)), truth)
     alone = np.stack([_summed_errors(prediction, truth) for prediction in predictions])
+    # Row m: all the weight that the floors leave is member m's.
+    nearly_alone = floors + (1 - floors.sum()) * np.eye(len(floors), dtype=np.float32)
+    of_one = alone
+    if floors.any():
+        combined = (BlendModel(blend.names, row).combine(list(predictions)) for row in nearly_alone)
+        of_one = np.stack([_summed_errors(prediction, truth) for prediction in combined])
     # One decision a target, or one for all.
     weights = blend.weights.reshape(len(alone), -1)
     shared = blend.weights.ndim == 1
     of_blend = together.sum(keepdims=True) if shared else together
-    of_members = alone.sum(axis=1, keepdims=True) if shared else alone
+    of_members = of_one.sum(axis=1, keepdims=True) if shared else of_one
     best = of_members.argmin(axis=0)
     worse = of_blend > of_members.min(axis=0)
-    weights = np.where(worse, np.arange(len(alone))[:, None] == best, weights).astype(np.float32)
-    reached = np.where(worse, alone[best, np.arange(len(together))], together)
+    weights = np.where(worse, nearly_alone.T[:, best], weights).astype(np.float32)
+    reached = np.where(worse, of_one[best, np.arange(len(together))], together)
 
     samples = truth.measured.sum(axis=0)
     counted = np.where(samples > 0, samples, np.nan)
