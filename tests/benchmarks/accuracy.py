@@ -1,7 +1,7 @@
 """How much more accurate than ridge every model of the default config is, on real and on simulated expression.
 
-Usage: bin/python tests/benchmarks/accuracy.py [--quick] [--sets gdsc,platforms,hgu133a,simulated] [--methods ridge,...]
-           [--splits N] [--simulated N[,N...]] [--locked] [--log]
+Usage: bin/python tests/benchmarks/accuracy.py [--quick] [--sets gdsc,platforms,hgu133a,tcga_types,simulated]
+           [--methods ridge,...] [--splits N] [--simulated N[,N...]] [--locked] [--log]
 
 Data sets, each made ready by landex's workflow in a scratch copy of the project:
     gdsc       cell lines, split 80/10/10 by N seeds (5 by default); tested on their last tenth. 15 % of the lines,
@@ -10,6 +10,7 @@ Data sets, each made ready by landex's workflow in a scratch copy of the project
     platforms  the default run's: trained on cell lines, tested on Geuvadis, kidney and TCGA (six tumour types), in both
                scalings.
     hgu133a    four studies on HG-U133A, each left out in turn, in both scalings.
+    tcga_types six tumour types of TCGA (RNA-seq), each left out in turn, in both scalings.
     simulated  targets that are known to be partly non-linear (nonlinear.py), for N training samples (1000 and 4000).
 TCGA and HG-U133A are taken from ../shared/data/matrices where that is there, and else skipped. ALL (HG-U95Av2) is not
 among them: nothing in the repository names the genes of its probes.
@@ -31,14 +32,14 @@ from pathlib import Path
 
 import numpy as np
 from contenders import Case, Contest, Cost, Entry, is_baseline, known_entries, with_members
-from data_sets import gdsc, hgu133a, platforms
+from data_sets import gdsc, hgu133a, platforms, tcga_types
 from expression import ROOT
 from gains import Gain, gain
 from measure import cores, print_figures
 from nonlinear import nonlinear
 
 RESEARCH = ROOT / "docs" / "research"
-SETS = ("gdsc", "platforms", "hgu133a", "simulated")
+SETS = ("gdsc", "platforms", "hgu133a", "tcga_types", "simulated")
 QUICK = ["ridge", "kernel_ridge", "median_kernel"]
 BASELINE, WINNER = "ridge", "deep"
 # Every fourth target is enough to see that all works.
@@ -169,8 +170,9 @@ class Harness:
             found["gdsc_genes_better"] = _mean(row.gain.genes_better for row in lines) / 100
             found["train_minutes"] = _mean(row.cost.seconds for row in lines) / 60
         own = [row for row in mine if row.scaling == "own"]
-        if studies := [row for row in own if row.data == "hgu133a"]:
-            found["hgu133a_gain_over_ridge"] = _mean(row.gain.percent for row in studies) / 100
+        for data in ("hgu133a", "tcga_types"):
+            if left_out := [row for row in own if row.data == data]:
+                found[f"{data}_gain_over_ridge"] = _mean(row.gain.percent for row in left_out) / 100
         for row in own:
             found[f"{row.cohort}_gain_over_ridge"] = row.gain.percent / 100
         for row in self.rows:
@@ -217,9 +219,10 @@ def measure(arguments: argparse.Namespace, harness: Harness, folder: Path) -> No
             harness.say_spread(rows)
     if "platforms" in arguments.sets:
         harness.hold(platforms(folder / "platforms", step))
-    if "hgu133a" in arguments.sets:
-        for case in hgu133a(folder / "hgu133a", step):
-            harness.hold(case)
+    for name, cases in {"hgu133a": hgu133a, "tcga_types": tcga_types}.items():
+        if name in arguments.sets:
+            for case in cases(folder / name, step):
+                harness.hold(case)
     if "simulated" in arguments.sets:
         real = gdsc(folder / "real", 0, False, 1)
         for samples in arguments.simulated:

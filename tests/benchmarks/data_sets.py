@@ -103,21 +103,33 @@ def platforms(folder: Path, step: int) -> Case:
 
 def hgu133a(folder: Path, step: int) -> Iterator[Case]:
     """Make the studies on HG-U133A ready, each left out in turn; none where the files are not there."""
-    if absent := [name for name, _ in HGU133A.values() if not (MATRICES / name).exists()]:
-        print(f"HG-U133A skipped: there is no {MATRICES / absent[0]}", flush=True)
-        return
     sources = {
         study: {"matrix": str(MATRICES / name), "values": values, "genes": "probe", "platform": "GPL96"}
         for study, (name, values) in HGU133A.items()
     }
-    for study, source in sources.items():
-        others = {name: other for name, other in sources.items() if name != study}
+    return leaving_one_out("hgu133a", sources, folder, step)
+
+
+def tcga_types(folder: Path, step: int) -> Iterator[Case]:
+    """Make the tumour types of TCGA ready (RNA-seq), each left out in turn; none where the files are not there."""
+    sources = {
+        tumour: {"matrix": str(MATRICES / f"TCGA_{tumour}_Counts.exp.gz"), "values": "counts", "genes": "ensembl"}
+        for tumour in TUMOURS
+    }
+    return leaving_one_out("tcga_types", sources, folder, step)
+
+
+def leaving_one_out(name: str, sources: Mapping[str, Mapping[str, Any]], folder: Path, step: int) -> Iterator[Case]:
+    """Make a case of every source: it is tested on, and the others are learnt from."""
+    if absent := [source["matrix"] for source in sources.values() if not Path(source["matrix"]).exists()]:
+        print(f"{name} skipped: there is no {absent[0]}", flush=True)
+        return
+    for left_out, source in sources.items():
         overlay = {
-            "compendium": {"sources": {"gdsc": None, **others}},
-            "external": {"kidney": None, "geuvadis": None, study: source},
+            "compendium": {"sources": {"gdsc": None, **{key: sources[key] for key in sources if key != left_out}}},
+            "external": {"kidney": None, "geuvadis": None, left_out: source},
         }
-        project = copy_of_project(folder / study)
-        yield made_ready(project, "hgu133a", overlay, [study], False, step)
+        yield made_ready(copy_of_project(folder / left_out), name, overlay, [left_out], False, step)
 
 
 def copy_of_project(folder: Path) -> Path:

@@ -129,6 +129,8 @@ def test_figures_are_the_winners_as_shares_and_own_scaling_counts_for_external_c
         row_of(harness, "platforms", "tcga", "own", "deep", 3.0),
         row_of(harness, "hgu133a", "breast", "own", "deep", 4.0),
         row_of(harness, "hgu133a", "blood", "own", "deep", 6.0),
+        row_of(harness, "tcga_types", "ACC", "own", "deep", 2.0),
+        row_of(harness, "tcga_types", "ACC", "training", "deep", 9.0),
         row_of(harness, "simulated 1000", "test", "training", "gelu", 5.0),
     ]
     figures = held.figures()
@@ -139,6 +141,8 @@ def test_figures_are_the_winners_as_shares_and_own_scaling_counts_for_external_c
             "train_minutes": 2,
             "tcga_gain_over_ridge": 0.03,
             "hgu133a_gain_over_ridge": 0.05,
+            "tcga_types_gain_over_ridge": 0.02,
+            "ACC_gain_over_ridge": 0.02,
             "breast_gain_over_ridge": 0.04,
             "blood_gain_over_ridge": 0.06,
             "simulated_1000_gelu_gain_over_ridge": 0.05,
