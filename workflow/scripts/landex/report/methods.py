@@ -185,7 +185,8 @@ def _models(run: Run, text: _Text) -> Iterator[str]:
         preset = f", preset {record.preset}" if record.preset else ""
         works = (*works, *({"dgex": ("dgex",), "taaf": ("taaf",)}.get(record.preset or "", ())))
         cited = f" {text.cite(*works)}" if works else ""
-        settings = "; ".join(f"{key} {setting(value)}" for key, value in record.settings.items())
+        # A mapping without entries asks for nothing.
+        settings = "; ".join(f"{key} {setting(value)}" for key, value in record.settings.items() if value != {})
         course = ""
         if record.epochs:
             kept = f", weights of epoch {record.best_epoch}" if record.best_epoch else ""
