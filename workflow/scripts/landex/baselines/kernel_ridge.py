@@ -25,7 +25,7 @@ _logger = logging.getLogger(__name__)
 _DISTANCES_AMONG = 1000
 # The width that is best depends little on how many samples there are (GDSC: .6 to .7 medians among 100 samples, .5 to
 # .6 among 560), so that a part of many samples and targets finds it, in minutes rather than hours at 20,000.
-_SAMPLES_FOR_WIDTH, _TARGETS_FOR_WIDTH = 4096, 512
+_SAMPLES_FOR_WIDTH, _TARGETS_FOR_WIDTH = 2048, 512
 # More samples left out choose no better penalty, and each costs two passes over the factor at every penalty.
 _MOST_LEFT_OUT = 2048
 # Targets whose errors are measured at once: with 20,000 samples 80 MB in float64.
@@ -52,7 +52,7 @@ class KernelRidge:
         Penalties to choose from. Of equal errors the larger penalty wins.
     widths
         Widths of the kernel to choose from, one for all targets, as multiples of the median distance between training
-        samples. Of equal errors the larger width wins. Chosen on up to 4,096 samples and 512 targets, evenly spaced.
+        samples. Of equal errors the larger width wins. Chosen on up to 2,048 samples and 512 targets, evenly spaced.
     choose
         What has the lowest mean absolute error: training samples, each predicted by a fit to all others
         (`leave_one_out`, of up to 2,048, evenly spaced), or the `select` part. A target that `select` does not
