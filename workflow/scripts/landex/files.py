@@ -3,6 +3,7 @@
 import glob
 import gzip
 import hashlib
+import math
 import os
 import shutil
 import zlib
@@ -75,21 +76,41 @@ def check_room(path: str | Path, size: int) -> None:
             raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def check_gzip(path: str | Path) -> None:
+class UnpacksTooLarge(UserError):
+    """A gzip file that holds more than may be unpacked."""
+
+
+def check_gzip(path: str | Path, largest: float = math.inf, longest_line: float = math.inf) -> None:
     """Read a gzip file to its end.
+
+    Parameters
+    ----------
+    path
+        The file.
+    largest, longest_line
+        How many bytes it may hold unpacked, and in one line: gzip packs up to a thousand times, and text is read by the
+        line.
 
     Raises
     ------
+    UnpacksTooLarge
+        If it holds more; not more than that is unpacked.
     UserError
         If the file is empty, is not gzip, is cut short or fails its checksum.
     """
     path = Path(path)
+    size, line = 0, 0
     if not path.stat().st_size:
         raise UserError(f"{path}: the file is empty; fetch it again")
     try:
         with gzip.open(path, "rb") as stream:
-            while stream.read(_CHUNK):
-                pass
+            while chunk := stream.read(_CHUNK):
+                size += len(chunk)
+                line = len(chunk) - 1 - end if (end := chunk.rfind(b"\n")) >= 0 else line + len(chunk)
+                if size > largest:
+                    raise UnpacksTooLarge(f"{path}: it unpacks to more than {largest / 1e6:g} MB")
+                if line > longest_line:
+                    raise UnpacksTooLarge(f"{path}: a line of it has more than {longest_line / 1e6:g} MB")
     except gzip.BadGzipFile as error:
         raise UserError(f"{path}: not a whole gzip file ({error}); fetch it again") from error
     except (EOFError, zlib.error) as error:
