@@ -40,10 +40,17 @@ def differences(results: Path, undisturbed: Path, targets: tuple[str, ...] = ())
     lines = [f"{file}: is missing" for file in sorted(expected - found)]
     lines += [f"{file}: no run leaves it" for file in sorted(found - expected)]
     for file in sorted(found & expected):
-        here, there = dict(_parts(results / file)), dict(_parts(undisturbed / file))
-        differing = [name for name in sorted(here.keys() | there.keys()) if not _same(here.get(name), there.get(name))]
+        differing = differing_parts(results / file, undisturbed / file)
         lines += [f"{file}: {', '.join(differing)} not as in an undisturbed run"] if differing else []
     return lines
+
+
+def differing_parts(one: Path, other: Path) -> list[str]:
+    """Name the parts of a result that are not those of another one, to the bit and without costs."""
+    here, there = dict(_parts(one)), dict(_parts(other))
+    return [
+        name or one.name for name in sorted(here.keys() | there.keys()) if not _same(here.get(name), there.get(name))
+    ]
 
 
 def _same(one: Any, other: Any) -> bool:
