@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +66,9 @@ class Stage:
         return [path for path in self.inputs if path.startswith("results/")]
 
     def start(self, root: Path) -> subprocess.Popen[str]:
-        """Start the job in a project."""
+        """Start the job in a project, without the log of another run if that can be."""
+        with suppress(OSError):
+            (root / self.log).unlink()
         return subprocess.Popen(
             [sys.executable, str(self.script)],
             cwd=root,
@@ -93,9 +95,10 @@ class Stage:
         return self.ended(root, process.returncode, printed)
 
     def ended(self, root: Path, code: int, printed: str) -> "Ended":
-        """Return how the job ended and what it said."""
+        """Return how the job ended and what it said, there or in its log."""
         log = root / self.log
-        return Ended(code, printed + (log.read_text(encoding="utf-8") if log.exists() else ""))
+        is_new = log.exists() and os.access(log.parent, os.W_OK)
+        return Ended(code, printed + (log.read_text(encoding="utf-8") if is_new else ""))
 
     def remove_outputs(self, root: Path) -> None:
         """Remove the job's results, as Snakemake does before a job."""
