@@ -119,7 +119,7 @@ def profiles(parts: Sequence[Part], genes: pd.Index, scratch: Path, threads: int
         blocks = (block for part in parts for block in part.blocks(genes))
         with path.open("wb") as out:
             for block in mapped_in_threads(normal_scores, blocks, threads):
-                block.tofile(out)
+                out.write(block.data)
         # Mapped for reading only: the system may drop what it needs no more.
         yield np.memmap(path, np.float32, "r", shape=(samples, len(genes)))
 

@@ -71,14 +71,31 @@ def check_room(path: str | Path, size: int) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # macOS has no such call.
-    if not hasattr(os, "posix_fallocate"):
-        return
     with NamedTemporaryFile(dir=path.parent, prefix=scratch_prefix(path)) as probe:
-        try:
-            os.posix_fallocate(probe.fileno(), 0, size + _ROOM_OF_HDF5)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(path)) from error
+        _make_room(probe.fileno(), size + _ROOM_OF_HDF5, path)
+
+
+def allocate(path: str | Path, size: int) -> None:
+    """Make a file of some bytes with room on the disk, to be mapped: a mapped file that finds none ends the process.
+
+    Raises
+    ------
+    OSError
+        With the file's name, if the disk, a quota or a limit has no room for it.
+    """
+    with Path(path).open("wb") as file:
+        _make_room(file.fileno(), size, Path(path))
+        file.truncate(size)
+
+
+def _make_room(descriptor: int, size: int, path: Path) -> None:
+    # macOS has no such call; nothing is no size for it.
+    if not hasattr(os, "posix_fallocate") or not size:
+        return
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 class UnpacksTooLarge(UserError):

@@ -115,10 +115,12 @@ def _end(error: OSError, former: int) -> NoReturn:
 
 def _say(line: str, former: int) -> None:
     """Print a line to the log, or where its disk is full to what standard error was before."""
+    text = f"{line}\n".encode()
     try:
-        print(line, file=sys.stderr, flush=True)
+        sys.stderr.flush()
+        os.write(2, text)
     except OSError:
+        # With what is still in buffers.
         os.dup2(former, 1)
         os.dup2(former, 2)
-        # What could not be written is still in the buffer.
-        sys.stderr.flush()
+        os.write(2, text)
