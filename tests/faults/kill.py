@@ -1,12 +1,12 @@
 """Kill a run in every stage at random moments, run it again, and compare every number with an undisturbed run.
 
-Usage: bin/python tests/faults/kill.py [--kills N] [--seed S]
+Usage: bin/python tests/faults/kill.py [--kills N] [--seed S] [--undisturbed PROJECT]
 
 The run is the small project of tests/workflow, with every rule. A kill is SIGKILL to the whole process group at once:
 Snakemake, its jobs, and what these started, as when a machine loses power or a scheduler ends a job; every fifth is
-SIGTERM. It is aimed at a job of the rule that was killed least so far, at a random moment of the time that such a job
-took undisturbed. The next call begins without Snakemake's lock, as after `snakemake --unlock`. A run that ends before
-the kills are used up is compared, and another one begins. The last lines are a table, a row a rule, and JSON.
+SIGTERM. It is aimed at a job of each rule in turn, at a random moment of the time that such a job took undisturbed. The
+next call begins without Snakemake's lock, as after `snakemake --unlock`. When every rule was hit, the run goes to its
+end and is compared, and another one begins. The last lines are a table, a row a rule, and JSON.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,10 +89,9 @@ class Kills:
     wrong: list[str] = field(default_factory=list)
     kills: int = 0
 
-    def least(self, rules: Iterable[str]) -> set[str]:
-        """Return those of some rules that were hit least."""
-        hits = {rule: self.killed[rule] + self.ended[rule] for rule in rules}
-        return {rule for rule, count in hits.items() if count == min(hits.values())}
+    def hits(self, rule: str) -> int:
+        """Return how often jobs of a rule were hit."""
+        return self.killed[rule] + self.ended[rule]
 
     def note(self, rules: list[str], number: signal.Signals) -> None:
         """Count one kill."""
@@ -222,7 +221,8 @@ def kill_runs(
     moments, told = random.Random(seed), Kills()
 
     def aim(planned: list[str]) -> set[str]:
-        return told.least(rule for rule in planned if not rules or rule in rules)
+        # Once more in each run; where none of those is left, it goes to its end.
+        return {rule for rule in planned if told.hits(rule) <= told.runs and (not rules or rule in rules)}
 
     def delay(rule: str) -> float:
         # A rule without a table of its time takes a second or two.
@@ -271,14 +271,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--undisturbed", type=Path, help="the small project after a run; made first by default")
     arguments = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         new = Project.make(folder / "new")
-        whole = new.copy(folder / "whole")
-        whole.run()
-        print(f"an undisturbed run took {time.monotonic() - began:.0f} s", flush=True)
+        if arguments.undisturbed:
+            whole = Project(arguments.undisturbed)
+        else:
+            whole = new.copy(folder / "whole")
+            whole.run()
+            print(f"an undisturbed run took {time.monotonic() - began:.0f} s", flush=True)
         told = kill_runs(new, Undisturbed.read(whole), arguments.kills, arguments.seed, folder)
     print("| rule | SIGKILL | SIGTERM | results as in an undisturbed run |\n|---|---|---|---|")
     for rule in sorted(told.killed.keys() | told.ended.keys() | told.equal.keys()):
