@@ -100,9 +100,11 @@ class Stage:
         return Ended(code, printed + (log.read_text(encoding="utf-8") if is_new else ""))
 
     def remove_outputs(self, root: Path) -> None:
-        """Remove the job's results, as Snakemake does before a job."""
-        for output in self.outputs:
-            (root / output).unlink(missing_ok=True)
+        """Remove the job's results and all that was written with them."""
+        for output in (*self.outputs, self.log):
+            path = root / output
+            path.unlink(missing_ok=True)
+            (path.parent / ".checksums" / path.name).unlink(missing_ok=True)
 
     def wrong(self, root: Path, undisturbed: Path, all_there: bool = True) -> list[str]:
         """List the results that are missing or not those of an undisturbed run, a line each."""
