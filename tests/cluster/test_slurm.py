@@ -113,7 +113,7 @@ def run_there(cluster: Slurm, tmp_path_factory: pytest.TempPathFactory) -> OnSlu
         process.kill()
     disturbed = {piece: cluster.details(job)["JobState"] for piece, job in trainings.items()}
     before = set(cluster.jobs())
-    run(project, *GROUPS, *SHORT_OF_MEMORY, LAST_ON_SLURM)
+    run(project, LAST_ON_SLURM, *GROUPS, *SHORT_OF_MEMORY)
     jobs = {job: cluster.details(job) for job in cluster.jobs() if job not in before}
     return OnSlurm(project, disturbed, first_call, jobs, project.run())
 
