@@ -1,11 +1,12 @@
 """The default run of README through a real Slurm, compared with one on this machine to the bit.
 
-Usage: bin/python tests/cluster/default_run.py [--local RESULTS]
+Usage: bin/python tests/cluster/default_run.py [--local RESULTS] [--models]
 
 As root, with slurm-wlm and munge; see slurm.py. RESULTS is the folder of a default run that has ended, made on this
 machine with two cores (`bin/snakemake --cores 2`) and the same code and data; without it one is made first. On Slurm
 each training has a pretended card and a job of its own; baselines share a job, and so do the stages before the models
-and those after them. The last line is JSON.
+and those after them. With `--models` Slurm gets the stages up to the models, and the rest is made on this machine: a job
+of Slurm starts Snakemake, and again for each rule in it. The last line is JSON.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from workflow.project import REPOSITORY
 
 from cluster.slurm import Size, Slurm, missing, slurm
 
-# A job of Slurm starts Snakemake twice. What is ready at one time shares one job.
+# What is ready at one time shares one job of Slurm.
 GROUPS = {
     "data": (
         *("retrieve", "cohort_series", "cohort_matrix", "compendium", "roles", "split", "thin_split"),
@@ -38,6 +39,7 @@ GROUPS = {
         *("importance", "judge", "summarise", "bundle", "report"),
     ),
 }
+MODELS = ("baseline", "network", "blend")
 # Jobs of a group that none joins to another are one job of Slurm all the same.
 TOGETHER = 500
 # A group asks for what all its jobs take that could run at a time; they run on the cores that there are.
@@ -61,8 +63,8 @@ def run(root: Path, *command: str) -> float:
     return time.monotonic() - began
 
 
-def on_slurm(cluster: Slurm, root: Path) -> tuple[float, list[dict[str, str]]]:
-    """Run on the cluster; return the seconds that it took, and what Slurm says of the jobs."""
+def on_slurm(cluster: Slurm, root: Path, until: tuple[str, ...]) -> tuple[float, list[dict[str, str]]]:
+    """Run on the cluster, up to some rules; return the seconds that it took, and what Slurm says of the jobs."""
     config = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
     # The card is pretended.
     config.setdefault("train", {}).update(device="gpu", allow_cpu=True)
@@ -74,6 +76,7 @@ def on_slurm(cluster: Slurm, root: Path) -> tuple[float, list[dict[str, str]]]:
         *("--slurm-init-seconds-before-status-checks", "1"),
         *("--groups", *(f"{rule}={group}" for group, rules in GROUPS.items() for rule in rules)),
         *("--group-components", *(f"{group}={TOGETHER}" for group in GROUPS)),
+        *(("--until", *until) if until else ()),
     )
     return seconds, [cluster.details(job) for job in cluster.jobs()]
 
@@ -82,6 +85,7 @@ def main() -> None:
     """Run, compare and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--local", type=Path, help="results of a default run on this machine")
+    parser.add_argument("--models", action="store_true", help="make the models on Slurm, and the rest here")
     arguments = parser.parse_args()
     if reason := missing():
         sys.exit(reason)
@@ -93,7 +97,9 @@ def main() -> None:
             local = here / "results"
         there = clone(Path(place, "there"))
         with slurm(NODE) as cluster:
-            seconds, jobs = on_slurm(cluster, there)
+            seconds, jobs = on_slurm(cluster, there, MODELS if arguments.models else ())
+        if arguments.models:
+            figures["seconds_of_the_rest_here"] = round(run(there, "-m", "snakemake", "--cores", "2"))
         print("| job of Slurm | partition | cards | state | time |\n|---|---|---|---|---|")
         for job in jobs:
             cards = job.get("TresPerJob", job.get("TresPerNode", "none"))
