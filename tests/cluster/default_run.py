@@ -5,8 +5,8 @@ Usage: bin/python tests/cluster/default_run.py [--local RESULTS] [--models]
 As root, with slurm-wlm and munge; see slurm.py. RESULTS is the folder of a default run that has ended, made on this
 machine with two cores (`bin/snakemake --cores 2`) and the same code and data; without it one is made first. On Slurm
 each training has a pretended card and a job of its own; baselines share a job, and so do the stages before the models
-and those after them. With `--models` Slurm gets the stages up to the models, and the rest is made on this machine: a job
-of Slurm starts Snakemake, and again for each rule in it. The last line is JSON.
+and those after them. With `--models` Slurm gets the stages up to the models, and the rest is made on this machine: a
+job of Slurm starts Snakemake, and again for each rule in it. The last line is JSON.
 """
 
 import argparse
