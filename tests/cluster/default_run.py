@@ -1,6 +1,6 @@
 """The default run of README through a real Slurm, compared with one on this machine to the bit.
 
-Usage: bin/python tests/cluster/default_run.py [--local RESULTS] [--models]
+Usage: bin/python tests/cluster/default_run.py [--local RESULTS] [--models] [--keep FOLDER]
 
 As root, with slurm-wlm and munge; see slurm.py. RESULTS is the folder of a default run that has ended, made on this
 machine with two cores (`bin/snakemake --cores 2`) and the same code and data; without it one is made first. On Slurm
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import yaml
@@ -39,6 +40,7 @@ GROUPS = {
         *("importance", "judge", "summarise", "bundle", "report"),
     ),
 }
+HERE = ("-m", "snakemake", "--cores", "2", "--benchmark-extended")
 MODELS = ("baseline", "network", "blend")
 # Jobs of a group that none joins to another are one job of Slurm all the same.
 TOGETHER = 500
@@ -86,20 +88,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--local", type=Path, help="results of a default run on this machine")
     parser.add_argument("--models", action="store_true", help="make the models on Slurm, and the rest here")
+    parser.add_argument("--keep", type=Path, help="where the runs are made and stay, by default nowhere")
     arguments = parser.parse_args()
     if reason := missing():
         sys.exit(reason)
-    with tempfile.TemporaryDirectory() as place:
+    with nullcontext(arguments.keep) if arguments.keep else tempfile.TemporaryDirectory() as place:
         local, figures = arguments.local, {}
         if local is None:
             here = clone(Path(place, "here"))
-            figures["seconds_here"] = round(run(here, "-m", "snakemake", "--cores", "2"))
+            figures["seconds_here"] = round(run(here, *HERE))
             local = here / "results"
         there = clone(Path(place, "there"))
         with slurm(NODE) as cluster:
             seconds, jobs = on_slurm(cluster, there, MODELS if arguments.models else ())
         if arguments.models:
-            figures["seconds_of_the_rest_here"] = round(run(there, "-m", "snakemake", "--cores", "2"))
+            figures["seconds_of_the_rest_here"] = round(run(there, *HERE))
         print("| job of Slurm | partition | cards | state | time |\n|---|---|---|---|---|")
         for job in jobs:
             cards = job.get("TresPerJob", job.get("TresPerNode", "none"))
