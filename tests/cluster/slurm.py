@@ -287,7 +287,7 @@ def _kill_marked() -> None:
         return True
 
     def marked() -> list[int]:
-        processes = _processes_with(lambda pair: pair.startswith(f"{MARK}=".encode()))
+        processes = {*_processes_with(_is_mark), *_processes_in_folders()}
         return [process for process in processes if process != os.getpid() and _is_alive(process)]
 
     while found := sorted(marked(), key=daemons_first):
@@ -295,6 +295,21 @@ def _kill_marked() -> None:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         _wait(lambda found=found: not any(map(_is_alive, found)))
+
+
+def _is_mark(pair: bytes) -> bool:
+    # Jobs that were sent from elsewhere know the cluster by its settings.
+    return pair.startswith(f"{MARK}=".encode()) or (pair.startswith(b"SLURM_CONF=") and PREFIX.encode() in pair)
+
+
+def _processes_in_folders() -> list[int]:
+    """Return the processes that work in a cluster's folder: those that Slurm starts to watch over a job."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError):
+            if folder.name.isdigit() and f"/{PREFIX}" in str((folder / "cwd").readlink()):
+                found.append(int(folder.name))
+    return found
 
 
 def _processes_with(is_meant: Callable[[bytes], bool]) -> list[int]:
