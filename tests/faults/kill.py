@@ -256,8 +256,9 @@ def compare(project: Project, undisturbed: Undisturbed, told: Kills, targets: tu
     differing = {line.partition(": ")[0] for line in wrong}
     rules = rules_of_results(project)
     told.equal.update(rules.get(file, "other files") for file in results_of(results) - differing)
-    metrics = [json.loads(file.read_text()) for file in results.glob("**/models/**/metrics.json")]
-    told.resumed += sum(bool(training.get("resumptions")) for training in metrics)
+    metrics = [file for file in results_of(results) if file.endswith("/metrics.json")]
+    told.resumed += sum(bool(json.loads((results / file).read_text()).get("resumptions")) for file in metrics)
+    print(f"run {told.runs}: {told.equal.total()} results compared so far, {len(told.wrong)} differ", flush=True)
 
 
 def rules_of_results(project: Project) -> dict[str, str]:
