@@ -17,7 +17,10 @@ _COSTS = {
     "seconds", "peak_memory_mb", "samples_per_second", "sgemm_gflops", "fraction_of_sgemm", "resumptions",
 }  # fmt: skip
 # Lines of text that say costs: of a bundle's card and of the account of an inference.
-_LINES_OF_COSTS = re.compile(r"^.*\b(training took|peak memory|result: .* s$).*$", re.MULTILINE)
+# A bundle's fingerprint is of its card as well.
+_LINES_OF_COSTS = re.compile(
+    r"^.*\b(training took|weighing took|peak memory|result: .* s$|bundle: .*fingerprint).*$", re.MULTILINE
+)
 # Logs and benchmarks say when and how long; the page says the costs of models among its text, and its numbers are
 # those of the tables that are compared.
 _LEFT_OUT = re.compile(r"(variations/[^/]+/)?(logs|benchmarks)/|report/report\.html$|(.*/)?\.checksums/")
