@@ -41,7 +41,8 @@ GROUPS = {
     ),
 }
 HERE = ("-m", "snakemake", "--cores", "2", "--benchmark-extended")
-MODELS = ("baseline", "network", "blend")
+# Without blends, whose job of Slurm goes on to the tests.
+MODELS = ("baseline", "network")
 # Jobs of a group that none joins to another are one job of Slurm all the same.
 TOGETHER = 500
 # A group asks for what all its jobs take that could run at a time; they run on the cores that there are.
@@ -106,7 +107,9 @@ def main() -> None:
             cards = job.get("TresPerJob", job.get("TresPerNode", "none"))
             print(f"| {job['Comment'][:60]} | {job['Partition']} | {cards} | {job['JobState']} | {job['RunTime']} |")
         # These have to be there, others where they are.
-        models = tuple(f"results/{file}" for file in results_of(local) if file.endswith("weights.h5"))
+        config = yaml.safe_load((there / "config.yaml").read_text(encoding="utf-8"))
+        fitted = [name for name, model in config["models"].items() if model["kind"] != "blend"]
+        models = tuple(f"results/models/{name}/weights.h5" for name in fitted)
         wrong = differences(there / "results", local, models if arguments.models else ())
         print("\n".join(wrong) or "every number is that of the run on this machine")
         figures |= {"seconds_on_slurm": round(seconds), "jobs_of_slurm": len(jobs)}
