@@ -80,4 +80,5 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def finished(new: Project, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """The project after its first run. Tests change copies of it only."""
     project = new.copy(tmp_path_factory.mktemp("finished") / "project")
-    return Finished(project, project.run())
+    # The jobs' scripts are kept for tests/faults/stages.py.
+    return Finished(project, project.run("--skip-script-cleanup"))

@@ -1,9 +1,13 @@
 """A Slurm cluster of one node on loopback: real daemons, pretended cards, enforced memory, no accounting database.
 
+It needs neither systemd nor cgroups. Only one can be up on a machine. What a killed test left behind, daemons, jobs and
+settings, is ended and removed before the next one starts.
+
 Needs root and Debian's packages slurm-wlm and munge. By hand, from the repository's root:
 `PYTHONPATH=tests bin/python -m cluster.slurm` keeps one up until it is interrupted.
 """
 
+import fcntl
 import os
 import shutil
 import signal
@@ -23,6 +27,11 @@ FILES = ("slurm.conf", "gres.conf")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel")
 # A loaded machine may take long to start a daemon or to end one.
 PATIENCE = 60
+# All that a cluster starts inherits this variable, by which it is found again: daemons, jobs, and Snakemake.
+MARK = "LANDEX_TEST_CLUSTER"
+# Held by the process whose cluster is up; a killed one's lock is gone with it.
+LOCK = Path(tempfile.gettempdir(), "landex-slurm.lock")
+PREFIX = "landex-slurm-"
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,8 @@ def missing() -> str:
         return f"Slurm is not installed ({', '.join(absent)}): apt-get install slurm-wlm munge"
     if os.geteuid():
         return "starting Slurm's daemons needs root"
+    if SETTINGS.is_dir() and not os.access(SETTINGS, os.W_OK):
+        return f"{SETTINGS} may not be written"
     taken = [str(SETTINGS / name) for name in FILES if _is_anothers(SETTINGS / name)]
     return f"{' and '.join(taken)}: this machine has a Slurm of its own, which is left alone" if taken else ""
 
@@ -48,13 +59,32 @@ def missing() -> str:
 @contextmanager
 def slurm(size: Size = Size()) -> Iterator["Slurm"]:
     """Start a cluster, and end it with all its jobs."""
-    with tempfile.TemporaryDirectory(prefix="landex-slurm-") as folder:
-        cluster = Slurm(Path(folder))
+    with LOCK.open("w") as lock:
         try:
-            cluster.start(size)
-            yield cluster
-        finally:
-            cluster.stop()
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RuntimeError("another process has a test cluster up on this machine; wait for its end") from error
+        remove_leftovers()
+        with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
+            cluster = Slurm(Path(folder))
+            os.environ[MARK] = folder
+            try:
+                cluster.start(size)
+                yield cluster
+            finally:
+                cluster.stop()
+                del os.environ[MARK]
+
+
+def remove_leftovers() -> None:
+    """End what is left of clusters whose tests were killed, and remove their settings and folders."""
+    _kill_marked()
+    for name in FILES:
+        link = SETTINGS / name
+        if link.is_symlink() and link.readlink().parent.name.startswith(PREFIX):
+            link.unlink()
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -93,6 +123,7 @@ class Slurm:
         _wait(lambda: not self.jobs("PENDING", "RUNNING", "COMPLETING"), at_most=20)
         for name in ("slurmd", "slurmctld", "munged"):
             self._end(name)
+        _kill_marked()
         for name in FILES:
             if (SETTINGS / name).is_symlink() and (SETTINGS / name).readlink() == self.folder / name:
                 (SETTINGS / name).unlink()
@@ -151,7 +182,8 @@ class Slurm:
             SelectTypeParameters=CR_Core_Memory
             GresTypes=gpu
             SchedulerType=sched/backfill
-            SchedulerParameters=sched_interval=1,bf_interval=1
+            # A cluster of many jobs looks at its queue now and then; this one does so at once.
+            SchedulerParameters=sched_interval=1,sched_min_interval=0,batch_sched_delay=0,bf_interval=1
             # Without an accounting database squeue has to remember the jobs that have ended.
             AccountingStorageType=accounting_storage/none
             JobCompType=jobcomp/none
@@ -216,8 +248,10 @@ def _path() -> str:
 
 
 def _is_anothers(file: Path) -> bool:
-    """Tell whether settings are not of these tests; what a killed test left behind points to nothing."""
-    return file.exists() if file.is_symlink() else os.path.lexists(file)
+    """Tell whether settings are not of these tests; those of a killed test are."""
+    if file.is_symlink():
+        return file.exists() and not file.readlink().parent.name.startswith(PREFIX)
+    return os.path.lexists(file)
 
 
 def _host() -> str:
@@ -236,22 +270,63 @@ def _output(*command: str) -> str:
 
 
 def _is_alive(process: int) -> bool:
+    """Tell whether a process runs; in a container the dead may stay on as zombies, because nobody asks for them."""
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        status = Path("/proc", str(process), "stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    return True
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
-def _processes_of(job: str) -> list[int]:
-    """Return the processes of a job that run a rule's script."""
+def _kill_marked() -> None:
+    """Kill all that a cluster started; daemons first, so that they start nothing anew."""
+
+    def daemons_first(process: int) -> bool:
+        with suppress(OSError):
+            return not Path("/proc", str(process), "comm").read_text().startswith("slurm")
+        return True
+
+    def marked() -> list[int]:
+        processes = {*_processes_with(_is_mark), *_processes_in_folders()}
+        return [process for process in processes if process != os.getpid() and _is_alive(process)]
+
+    while found := sorted(marked(), key=daemons_first):
+        for process in found:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        _wait(lambda found=found: not any(map(_is_alive, found)))
+
+
+def _is_mark(pair: bytes) -> bool:
+    # Jobs that were sent from elsewhere know the cluster by its settings.
+    return pair.startswith(f"{MARK}=".encode()) or (pair.startswith(b"SLURM_CONF=") and PREFIX.encode() in pair)
+
+
+def _processes_in_folders() -> list[int]:
+    """Return the processes that work in a cluster's folder: those that Slurm starts to watch over a job."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError):
+            if folder.name.isdigit() and f"/{PREFIX}" in str((folder / "cwd").readlink()):
+                found.append(int(folder.name))
+    return found
+
+
+def _processes_with(is_meant: Callable[[bytes], bool]) -> list[int]:
+    """Return the processes that were started with a `NAME=value` in their environment that is meant."""
     found = []
     for folder in Path("/proc").iterdir():
         with suppress(OSError):
             environment = (folder / "environ").read_bytes().split(b"\0") if folder.name.isdigit() else []
-            if f"SLURM_JOB_ID={job}".encode() in environment and b"/scripts/tmp" in (folder / "cmdline").read_bytes():
+            if any(map(is_meant, environment)):
                 found.append(int(folder.name))
     return found
+
+
+def _processes_of(job: str) -> list[int]:
+    """Return the processes of a job that run a rule's script."""
+    processes = _processes_with(f"SLURM_JOB_ID={job}".encode().__eq__)
+    return [number for number in processes if b"/scripts/tmp" in Path("/proc", str(number), "cmdline").read_bytes()]
 
 
 def _wait(condition: Callable[[], bool], at_most: float = PATIENCE) -> bool:

@@ -17,7 +17,10 @@ _COSTS = {
     "seconds", "peak_memory_mb", "samples_per_second", "sgemm_gflops", "fraction_of_sgemm", "resumptions",
 }  # fmt: skip
 # Lines of text that say costs: of a bundle's card and of the account of an inference.
-_LINES_OF_COSTS = re.compile(r"^.*\b(training took|peak memory|result: .* s$).*$", re.MULTILINE)
+# A bundle's fingerprint is of its card as well.
+_LINES_OF_COSTS = re.compile(
+    r"^.*\b(training took|weighing took|peak memory|result: .* s$|bundle: .*fingerprint).*$", re.MULTILINE
+)
 # Logs and benchmarks say when and how long; the page says the costs of models among its text, and its numbers are
 # those of the tables that are compared.
 _LEFT_OUT = re.compile(r"(variations/[^/]+/)?(logs|benchmarks)/|report/report\.html$|(.*/)?\.checksums/")
@@ -40,10 +43,17 @@ def differences(results: Path, undisturbed: Path, targets: tuple[str, ...] = ())
     lines = [f"{file}: is missing" for file in sorted(expected - found)]
     lines += [f"{file}: no run leaves it" for file in sorted(found - expected)]
     for file in sorted(found & expected):
-        here, there = dict(_parts(results / file)), dict(_parts(undisturbed / file))
-        differing = [name for name in sorted(here.keys() | there.keys()) if not _same(here.get(name), there.get(name))]
+        differing = differing_parts(results / file, undisturbed / file)
         lines += [f"{file}: {', '.join(differing)} not as in an undisturbed run"] if differing else []
     return lines
+
+
+def differing_parts(one: Path, other: Path) -> list[str]:
+    """Name the parts of a result that are not those of another one, to the bit and without costs."""
+    here, there = dict(_parts(one)), dict(_parts(other))
+    return [
+        name or one.name for name in sorted(here.keys() | there.keys()) if not _same(here.get(name), there.get(name))
+    ]
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -12,7 +12,7 @@ import pytest
 
 from landex.baselines.linear_model import LinearModel
 from landex.errors import UserError
-from landex.files import atomic, check_gzip, remove_leftovers, scratch_prefix
+from landex.files import UnpacksTooLarge, allocate, atomic, check_gzip, remove_leftovers, scratch_prefix
 from landex.h5ad import write_matrix
 from landex.models import write_model
 from landex.predictions import Predictions
@@ -128,3 +128,34 @@ def test_what_killed_processes_left_of_a_result_is_removed_and_nothing_else(tmp_
     remove_leftovers(result)
     assert sorted(tmp_path.iterdir()) == sorted(kept)
     remove_leftovers(tmp_path / "missing" / "a.tsv")
+
+
+def test_a_file_to_be_mapped_has_its_room_or_is_an_error_that_names_it(tmp_path: Path) -> None:
+    allocate(tmp_path / "values", 12)
+    values = np.memmap(tmp_path / "values", np.float32, "r+", shape=(3,))
+    assert values.tolist() == [0, 0, 0]
+    allocate(tmp_path / "values", 0)
+    assert (tmp_path / "values").stat().st_size == 0
+    with room_for_little(), pytest.raises(OSError) as error:
+        allocate(tmp_path / "large", 60_000)
+    assert error.value.filename == str(tmp_path / "large")
+
+
+def test_a_write_that_fails_says_where(tmp_path: Path) -> None:
+    with room_for_little(), pytest.raises(OSError) as error, atomic(tmp_path / "table.tsv") as temporary:
+        temporary.write_bytes(bytes(60_000))
+    assert error.value.filename == str(tmp_path / "table.tsv")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "limits"), [(bytes(3_000_000), (2e6, 9e6)), (b"\n" + bytes(3_000_000), (9e6, 2e6))]
+)
+def test_a_gzip_file_is_unpacked_up_to_a_size_and_a_length_of_line(
+    tmp_path: Path, content: bytes, limits: tuple[float, float]
+) -> None:
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(content))
+    check_gzip(path, 3_000_001, 3_000_000)
+    with pytest.raises(UnpacksTooLarge, match="more than 2 MB"):
+        check_gzip(path, *limits)

@@ -415,6 +415,31 @@ def test_a_file_that_is_too_large_is_not_taken(tmp_path: Path, mirror: Mirror, a
     assert not file_in(tmp_path).exists()
 
 
+@pytest.mark.parametrize(
+    ("content", "limit", "said"),
+    [
+        (b"line\n" * 400_000, 1.0, "it unpacks to more than 1 MB"),
+        (b"\n" + bytes(70_000_000), 20000.0, "a line of it has more than 64 MB"),
+    ],
+)
+@pytest.mark.parametrize("remote", [True, False])
+def test_a_small_file_that_unpacks_to_a_huge_one_is_not_taken(
+    tmp_path: Path, mirror: Mirror, content: bytes, limit: float, said: str, remote: bool
+) -> None:
+    packed = gzip.compress(content)
+    assert len(packed) < 100_000
+    mirror.answers = [Says(packed)]
+    folder = tmp_path / "mirror" / "series" / "GSEnnn" / "GSE781" / "soft"
+    folder.mkdir(parents=True)
+    (folder / "GSE781_family.soft.gz").write_bytes(packed)
+    address = mirror.address if remote else str(tmp_path / "mirror")
+    with pytest.raises(NotFetched, match=rf"{said} \(geo\.largest_unpacked_mb\)") as error:
+        fetched(tmp_path, access(address, largest_unpacked_mb=limit))
+    assert not error.value.again
+    assert len(mirror.paths) == remote
+    assert not [path for path in file_in(tmp_path).parent.iterdir() if path.is_file() and path.stat().st_size]
+
+
 def chunked(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     handler.wfile.write(b"%x\r\n" % len(CONTENT) + CONTENT + b"\r\n0\r\n\r\n")

@@ -82,3 +82,36 @@ def test_another_copy_of_the_package_is_refused(tmp_path: Path, copied: Path) ->
     assert process.returncode == 1
     assert log.startswith(f"landex: the package landex is loaded from {elsewhere / 'landex/__init__.py'}, not from")
     assert "ran" not in log
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_line_that_the_log_has_no_room_for_goes_to_standard_error(copied: Path) -> None:
+    (copied / "logs").mkdir()
+    (copied / "logs/rule.log").symlink_to("/dev/full")
+    script = copied / "scripts/rule.py"
+    script.write_text(
+        "from landex.job import job\nfrom landex.errors import UserError\n\n"
+        f"with job({str(copied / 'logs/rule.log')!r}, __file__):\n    raise UserError('a.tsv: no column x')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(script.parent)}
+    process = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, check=False)
+    assert process.returncode == 1
+    assert process.stderr == "landex: a.tsv: no column x\n"
+    assert process.stdout == ""
+
+
+def test_a_log_that_cannot_be_opened_is_one_line(copied: Path) -> None:
+    script = copied / "scripts/rule.py"
+    # As on a disk that may only be read; root may write where others may not.
+    script.write_text(
+        "import errno, os\nfrom landex.job import job\n\n"
+        "def refuse(path, *_):\n    raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)\n\n"
+        "os.open = refuse\nwith job('logs/rule.log', __file__):\n    print('ran')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(script.parent)}
+    process = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, env=environment, cwd=copied, check=False
+    )
+    assert process.returncode == 1
+    assert process.stderr == "landex: logs/rule.log: may not be read or written (Read-only file system)\n"
+    assert process.stdout == ""

@@ -96,7 +96,8 @@ class Miniature:
         wanted = set(self.genes["ensembl"].str.split("|").explode())
         part = whole.loc[whole.index.isin(wanted)].iloc[:, :GEUVADIS_SAMPLES]
         assert np.issubdtype(part.to_numpy().dtype, np.integer)
-        part.to_csv(path, sep="\t")
+        # Without the time of writing: every project has the same file.
+        part.to_csv(path, sep="\t", compression={"method": "gzip", "mtime": 0})
 
     def write_mirror(self, folder: Path) -> None:
         """Write GSE781 in GEO's layout below a folder: both platforms, cut to the probes of the genes."""

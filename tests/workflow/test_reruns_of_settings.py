@@ -315,6 +315,7 @@ COHORTS = [
     Change("the mirror's timeout", setting("geo", "timeout", to=99), NOTHING),
     Change("no network", setting("geo", "offline", to=True), NOTHING),
     Change("the largest download", setting("geo", "largest_mb", to=10), NOTHING),
+    Change("the largest download unpacked", setting("geo", "largest_unpacked_mb", to=100), NOTHING),
     # The only series is an external cohort, which is never left out.
     Change("going on without", setting("geo", "on_error", to="skip"), NOTHING),
     Change("the share of missing values", setting("quality", "missing", to=0.5), CHAIN.cohorts()),

@@ -8,6 +8,7 @@ with job(snakemake.log[0], __file__, snakemake.input, snakemake.output):
 
     # Params hold what the file comes from; where a folder lies and how hard to try changes no result.
     geo = snakemake.config["geo"]
-    access = Access(*(geo[key] for key in ("mirror", "retries", "timeout", "offline", "largest_mb")))
+    keys = ("mirror", "retries", "timeout", "offline", "largest_mb", "largest_unpacked_mb")
+    access = Access(*(geo[key] for key in keys))
     skip = geo["on_error"] == "skip"
     retrieve(snakemake.wildcards.file, access, snakemake.output.receipt, snakemake.params.attempt, skip)

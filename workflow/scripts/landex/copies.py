@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from landex.duplicates import Pair, Scores, groups_of, near_pairs, normal_scores, profile_distance
-from landex.files import scratch_prefix
+from landex.files import allocate, scratch_prefix
 from landex.h5ad import Block, open_matrix
 from landex.threads import mapped_in_threads
 
@@ -117,9 +117,10 @@ def profiles(parts: Sequence[Part], genes: pd.Index, scratch: Path, threads: int
     with TemporaryDirectory(dir=scratch, prefix=scratch_prefix("compendium.h5ad")) as folder:
         path = Path(folder, "scores")
         blocks = (block for part in parts for block in part.blocks(genes))
-        with path.open("wb") as out:
+        allocate(path, 4 * samples * len(genes))
+        with path.open("r+b") as out:
             for block in mapped_in_threads(normal_scores, blocks, threads):
-                block.tofile(out)
+                out.write(block.data)
         # Mapped for reading only: the system may drop what it needs no more.
         yield np.memmap(path, np.float32, "r", shape=(samples, len(genes)))
 

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
+from landex.files import allocate
 from landex.formats.matrix_file import MatrixFile
 
 _CLUSTERS = 100
@@ -44,7 +45,9 @@ def near_duplicates(file: MatrixFile, kept: NDArray[np.bool_], folder: Path) -> 
         return {}
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder, prefix=".partial.") as scratch:
-        values = np.memmap(Path(scratch, "values"), np.float32, "w+", shape=(len(rows), len(file.genes)))
+        path, shape = Path(scratch, "values"), (len(rows), len(file.genes))
+        allocate(path, 4 * shape[0] * shape[1])
+        values = np.memmap(path, np.float32, "r+", shape=shape)
         done = 0
         for place, block in file.blocks():
             some = np.nan_to_num(block[kept[place]])

@@ -3,6 +3,7 @@
 import glob
 import gzip
 import hashlib
+import math
 import os
 import shutil
 import zlib
@@ -34,6 +35,11 @@ def atomic(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        # A write that fails does not say where.
+        if error.filename is None and error.errno is not None:
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -65,31 +71,68 @@ def check_room(path: str | Path, size: int) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # macOS has no such call.
-    if not hasattr(os, "posix_fallocate"):
-        return
     with NamedTemporaryFile(dir=path.parent, prefix=scratch_prefix(path)) as probe:
-        try:
-            os.posix_fallocate(probe.fileno(), 0, size + _ROOM_OF_HDF5)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, str(path)) from error
+        _make_room(probe.fileno(), size + _ROOM_OF_HDF5, path)
 
 
-def check_gzip(path: str | Path) -> None:
-    """Read a gzip file to its end.
+def allocate(path: str | Path, size: int) -> None:
+    """Make a file of some bytes with room on the disk, to be mapped: a mapped file that finds none ends the process.
 
     Raises
     ------
+    OSError
+        With the file's name, if the disk, a quota or a limit has no room for it.
+    """
+    with Path(path).open("wb") as file:
+        _make_room(file.fileno(), size, Path(path))
+        file.truncate(size)
+
+
+def _make_room(descriptor: int, size: int, path: Path) -> None:
+    # macOS has no such call; nothing is no size for it.
+    if not hasattr(os, "posix_fallocate") or not size:
+        return
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+class UnpacksTooLarge(UserError):
+    """A gzip file that holds more than may be unpacked."""
+
+
+def check_gzip(path: str | Path, largest: float = math.inf, longest_line: float = math.inf) -> None:
+    """Read a gzip file to its end.
+
+    Parameters
+    ----------
+    path
+        The file.
+    largest, longest_line
+        How many bytes it may hold unpacked, and in one line: gzip packs up to a thousand times, and text is read by the
+        line.
+
+    Raises
+    ------
+    UnpacksTooLarge
+        If it holds more; not more than that is unpacked.
     UserError
         If the file is empty, is not gzip, is cut short or fails its checksum.
     """
     path = Path(path)
+    size, line = 0, 0
     if not path.stat().st_size:
         raise UserError(f"{path}: the file is empty; fetch it again")
     try:
         with gzip.open(path, "rb") as stream:
-            while stream.read(_CHUNK):
-                pass
+            while chunk := stream.read(_CHUNK):
+                size += len(chunk)
+                line = len(chunk) - 1 - end if (end := chunk.rfind(b"\n")) >= 0 else line + len(chunk)
+                if size > largest:
+                    raise UnpacksTooLarge(f"{path}: it unpacks to more than {largest / 1e6:g} MB")
+                if line > longest_line:
+                    raise UnpacksTooLarge(f"{path}: a line of it has more than {longest_line / 1e6:g} MB")
     except gzip.BadGzipFile as error:
         raise UserError(f"{path}: not a whole gzip file ({error}); fetch it again") from error
     except (EOFError, zlib.error) as error:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 import landex
 from landex.checksums import check, forget, note
@@ -53,16 +53,14 @@ def job(log: str | Path, script: str | Path, inputs: Iterable[str] = (), outputs
     inputs, outputs
         The job's files: results that it reads have to be what their jobs left, see `landex.checksums`.
     """
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
     global _terminal
     # Its own descriptor: the standard one is about to be the log's.
     _terminal = os.fdopen(os.dup(2), "w") if os.isatty(2) else None
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)
+    former = os.dup(2)
+    try:
+        _redirect(log)
+    except OSError as error:
+        _end(error, former)
     # TensorFlow's greeting is no news; its warnings and errors are.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", force=True)
@@ -83,17 +81,46 @@ def job(log: str | Path, script: str | Path, inputs: Iterable[str] = (), outputs
         if RECORDS.is_dir():
             check_clock(CLOCK)
     except UserError as error:
-        print(f"landex: {error}", file=sys.stderr, flush=True)
+        _say(f"landex: {error}", former)
         sys.exit(1)
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        if error.errno in _NO_ROOM:
-            print(f"landex: {place}no room on the disk; make some and run again ({error})", file=sys.stderr, flush=True)
-        elif error.errno in _READ_ONLY:
-            print(f"landex: {place}may not be read or written ({error.strerror})", file=sys.stderr, flush=True)
-        else:
-            traceback.print_exc()
-        sys.exit(1)
+        _end(error, former)
     except Exception:
         traceback.print_exc()
         sys.exit(1)
+
+
+def _redirect(log: str | Path) -> None:
+    """Let standard output and standard error go to a file."""
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+def _end(error: OSError, former: int) -> NoReturn:
+    """End the process, with one line where the disk is what failed."""
+    place = f"{error.filename}: " if error.filename else ""
+    if error.errno in _NO_ROOM:
+        _say(f"landex: {place}no room on the disk; make some and run again ({error})", former)
+    elif error.errno in _READ_ONLY:
+        _say(f"landex: {place}may not be read or written ({error.strerror})", former)
+    else:
+        traceback.print_exception(error)
+    sys.exit(1)
+
+
+def _say(line: str, former: int) -> None:
+    """Print a line to the log, or where its disk is full to what standard error was before."""
+    text = f"{line}\n".encode()
+    try:
+        sys.stderr.flush()
+        os.write(2, text)
+    except OSError:
+        # With what is still in buffers.
+        os.dup2(former, 1)
+        os.dup2(former, 2)
+        os.write(2, text)

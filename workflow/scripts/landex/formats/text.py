@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landex.errors import UserError
-from landex.files import atomic, scratch_prefix
+from landex.files import allocate, atomic, scratch_prefix
 from landex.formats.matrix_file import Content, Values
 
 # What stands for a missing value.
@@ -220,8 +220,9 @@ def create_text(
     shape = (len(content.genes), len(content.samples))
     with atomic(path) as temporary, TemporaryDirectory(dir=path.parent, prefix=scratch_prefix(path)) as folder:
         scratch = Path(folder, "values")
+        allocate(scratch, 4 * shape[0] * shape[1])
         values: NDArray[np.float32] = (
-            np.memmap(scratch, np.float32, "w+", shape=shape) if np.prod(shape) else np.empty(shape, np.float32)
+            np.memmap(scratch, np.float32, "r+", shape=shape) if np.prod(shape) else np.empty(shape, np.float32)
         )
         values[:] = np.nan
         yield TextWriter(values)

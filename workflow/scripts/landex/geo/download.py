@@ -17,7 +17,7 @@ from typing import Any
 from tqdm import tqdm
 
 from landex.errors import UserError
-from landex.files import check_gzip, checksum_of
+from landex.files import UnpacksTooLarge, check_gzip, checksum_of
 from landex.geo.layout import address_of, is_remote, places_of
 from landex.job import terminal
 
@@ -27,6 +27,8 @@ _logger = logging.getLogger(__name__)
 _LONGEST_PAUSE = 60.0
 _LONGEST_WISH = 600.0
 _CHUNK = 1 << 16
+# Text is read by the line: one of a series matrix of 100,000 samples has some 2 MB.
+_LONGEST_LINE = 64e6
 # What GEO says of a file that it does not have.
 _NOT_THERE = (404, 410)
 # What will be said again however often one asks; others (too many requests, a server's own faults) may pass.
@@ -49,6 +51,8 @@ class Access:
         Never to touch the network.
     largest_mb
         Largest file that is taken, in megabytes (10^6 bytes).
+    largest_unpacked_mb
+        What a file may hold unpacked, in megabytes.
     turn
         Seconds that a request takes at least: the share of one job in the requests a second of all jobs.
     """
@@ -58,6 +62,7 @@ class Access:
     timeout: float = 60.0
     offline: bool = False
     largest_mb: float = 2000.0
+    largest_unpacked_mb: float = 20000.0
     turn: float = 1.0
 
 
@@ -168,7 +173,7 @@ def _fetch_from(place: str, access: Access, path: Path) -> Fetched:
         try:
             with _turn(access.turn if remote else 0.0):
                 _download(address, part, access)
-            _check(part, address)
+            _check(part, address, access)
         except _Passing as error:
             reason, wish = str(error), error.wish
         else:
@@ -300,10 +305,13 @@ def _progress(name: str, start: int, total: int | None) -> Any:
     )  # fmt: skip
 
 
-def _check(part: _Part, address: str) -> None:
+def _check(part: _Part, address: str, access: Access) -> None:
     """Read what came to its end; what is damaged is no start for another attempt."""
     try:
-        check_gzip(part.path)
+        check_gzip(part.path, access.largest_unpacked_mb * 1e6, _LONGEST_LINE)
+    except UnpacksTooLarge as error:
+        part.forget()
+        raise _Refused(f"{str(error).removeprefix(f'{part.path}: ')} (geo.largest_unpacked_mb)") from error
     except UserError as error:
         part.forget()
         raise _Passing(str(error).replace(str(part.path), address)) from error
