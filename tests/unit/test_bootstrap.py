@@ -60,6 +60,18 @@ def test_intervals_are_percentiles_of_what_is_known() -> None:
     assert high.tolist() == pytest.approx([100 * (1 - tail), 2 * (100 - 99 * tail), np.nan], nan_ok=True)
 
 
+def test_of_what_is_known_the_percentiles_are_numpys() -> None:
+    random = np.random.default_rng(3)
+    replicates = random.normal(size=(101, 40))
+    replicates[random.random(replicates.shape) < 0.2] = np.nan
+    # One value known, all of them, and all equal.
+    replicates[1:, 0], replicates[:, 1], replicates[:, 2] = np.nan, random.normal(size=101), 1.5
+    for units in (2, 9, 300):
+        tail = norm.cdf(-reach_of(0.95, units))
+        found, expected = interval(replicates, 0.95, units), np.nanquantile(replicates, [tail, 1 - tail], axis=0)
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
 def test_a_normal_interval_reaches_expanded_standard_errors() -> None:
     # The standard deviation of 48 and 52 is the root of 8.
     reach = reach_of(0.95, 6) * 8**0.5

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from workflow.dry_runs import dry_run
 from workflow.miniature import Miniature
 
 REPOSITORY = Path(__file__).parents[2]
@@ -102,10 +103,13 @@ class Project:
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Snakemake in the project's folder; its output and errors come in one stream, in `stdout`."""
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE_")}
+        if "--dry-run" in arguments:
+            return dry_run(self.root, arguments, environment)
         return subprocess.run(
             [sys.executable, "-m", "snakemake", *arguments],
             cwd=self.root,
-            env={key: value for key, value in os.environ.items() if not key.startswith("SNAKEMAKE_")},
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -53,13 +53,24 @@ def interval(replicates: Floats, confidence: float, units: int) -> tuple[Floats,
         nothing = np.full(replicates.shape[1:], np.inf)
         return -nothing, nothing
     tail = float(ndtr(-_reach(confidence, units)))
-    known = ~np.isnan(replicates)
-    if known.all():
-        low, high = np.quantile(replicates, [tail, 1 - tail], axis=0)
-        return low, high
-    some = np.where(known.any(axis=0), replicates, 0)
-    low, high = np.nanquantile(some, [tail, 1 - tail], axis=0)
-    return np.where(known.any(axis=0), low, np.nan), np.where(known.any(axis=0), high, np.nan)
+    # What is NaN comes last.
+    ordered = np.sort(np.moveaxis(replicates, 0, -1), axis=-1)
+    known = np.count_nonzero(~np.isnan(ordered), axis=-1)
+    return _quantile(ordered, known, tail), _quantile(ordered, known, 1 - tail)
+
+
+def _quantile(ordered: Floats, known: NDArray[np.intp], share: float) -> Floats:
+    """Return a quantile of the first `known` of values in increasing order along the last axis; NaN where none is.
+
+    To the bit that of `np.nanquantile`, which takes row by row where a value is NaN, a hundred times as long.
+    """
+    place = share * np.maximum(known - 1, 0)
+    before = np.floor(place).astype(np.intp)
+    after = np.maximum(np.minimum(before + 1, known - 1), 0)
+    low, high = (np.take_along_axis(ordered, np.asarray(at)[..., None], -1)[..., 0] for at in (before, after))
+    part = place - before
+    # From the nearer of the two, as numpy does.
+    return np.where(part < 0.5, low + (high - low) * part, high - (high - low) * (1 - part))
 
 
 def normal_interval(estimate: float, replicates: Floats, confidence: float, units: int) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """Paired tests of two models, gene by gene."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,13 +59,19 @@ def signed_ranks(differences: Floats) -> SignedRanks:
     untied = squares == n * (n + 1) * (2 * n + 1) / 6
     for count in np.unique(n[few & untied]):
         rows = few & untied & (n == count)
-        p[rows] = np.minimum(1, 2 * _tail(2 * np.arange(1, count + 1))[smaller[rows]])
+        p[rows] = np.minimum(1, 2 * _untied_tail(int(count))[smaller[rows]])
     for row in np.flatnonzero(few & ~untied):
         doubled = np.rint(2 * ranks[row, counted[row]]).astype(np.intp)
         p[row] = min(1.0, 2 * _tail(doubled)[smaller[row]])
     unmeasured = np.isnan(differences).all(axis=1)
     p[unmeasured] = effects[unmeasured] = np.nan
     return SignedRanks(p, effects)
+
+
+@lru_cache(_EXACT)
+def _untied_tail(count: int) -> Floats:
+    """Return `_tail` of the doubled ranks 2, 4, ..., which all rows of as many different values share."""
+    return _tail(2 * np.arange(1, count + 1))
 
 
 def _tail(doubled: NDArray[np.intp]) -> Floats:

@@ -210,9 +210,10 @@ def _panels(count: int, *, width: float, height: float) -> tuple[Figure, list[Ax
 
 
 def _write(figure: Figure, stem: Path) -> None:
-    # Laid out once: each format would do it again, twice.
+    # Laid out once: each format would do it again. With an engine in place, even that called "none", matplotlib draws
+    # once more before it saves.
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)
     for path in files_of(stem):
         ending = path.suffix.removeprefix(".")
         with atomic(path) as temporary:
