@@ -29,8 +29,8 @@ class MedianKernel:
     Attributes
     ----------
     lambdas, widths, exact_up_to, centres, seed, linear
-        See `KernelRidge`. Each part chooses its own, by leaving one out. Two exact solutions take some five minutes of 10,000
-        samples on two cores, and would take half an hour of 20,000.
+        See `KernelRidge`. Each part chooses its own, by leaving one out. Two exact solutions take some five minutes of
+        10,000 samples on two cores, and would take half an hour of 20,000.
     normal_scores
         Share of the part that learns normal scores in the prediction, from 0 to 1.
     """
