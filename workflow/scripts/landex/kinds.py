@@ -100,7 +100,7 @@ KINDS: dict[str, Kind] = {
             "widths": [0.5, 0.6, 0.7, 0.85, 1.0, 1.4],
             "linear": 0.5,
             "normal_scores": 0.5,
-            "exact_up_to": 10_000,
+            "exact_up_to": 8_000,
             "centres": 4000,
             "seed": 1,
         },

@@ -29,8 +29,8 @@ class MedianKernel:
     Attributes
     ----------
     lambdas, widths, exact_up_to, centres, seed, linear
-        See `KernelRidge`. Each part chooses its own, by leaving one out. Two exact solutions take some five minutes of
-        10,000 samples on two cores, and would take half an hour of 20,000.
+        See `KernelRidge`. Each part chooses its own, by leaving one out. Two exact solutions take some four minutes of
+        8,000 samples on two cores, and would take half an hour of 20,000.
     normal_scores
         Share of the part that learns normal scores in the prediction, from 0 to 1.
     """
@@ -39,7 +39,7 @@ class MedianKernel:
     widths: Sequence[float]
     linear: float = 0.5
     normal_scores: float = 0.5
-    exact_up_to: int = 10_000
+    exact_up_to: int = 8_000
     centres: int = 4000
     seed: int = 1
 
