@@ -90,7 +90,7 @@ def platforms(folder: Path, step: int) -> Case:
     """Make the cell lines and cohorts of other platforms ready, as the default run has them, TCGA where it is there."""
     project = copy_of_project(folder)
     external: dict[str, Any] = {}
-    files = [MATRICES / f"TCGA_{tumour}_Counts.exp.gz" for tumour in TUMOURS]
+    files = list(tumour_files().values())
     if all(file.exists() for file in files):
         tumours = [pd.read_csv(file, sep="\t", index_col=0) for file in files]
         pd.concat(tumours, axis=1, join="inner").to_csv(project / "tcga.tsv", sep="\t", index_label="gene")
@@ -112,11 +112,19 @@ def hgu133a(folder: Path, step: int) -> Iterator[Case]:
 
 def tcga_types(folder: Path, step: int) -> Iterator[Case]:
     """Make the tumour types of TCGA ready (RNA-seq), each left out in turn; none where the files are not there."""
-    sources = {
-        tumour: {"matrix": str(MATRICES / f"TCGA_{tumour}_Counts.exp.gz"), "values": "counts", "genes": "ensembl"}
-        for tumour in TUMOURS
-    }
+    sources = {}
+    for tumour, file in tumour_files().items():
+        path = folder / f"{tumour}.tsv"
+        if file.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pd.read_csv(file, sep="\t", index_col=0).to_csv(path, sep="\t", index_label="gene")
+        sources[tumour] = {"matrix": str(path), "values": "counts", "genes": "ensembl"}
     return leaving_one_out("tcga_types", sources, folder, step)
+
+
+def tumour_files() -> dict[str, Path]:
+    """Return the files of TCGA by tumour type, there or not; their endings and headers are not those of a TSV file."""
+    return {tumour: MATRICES / f"TCGA_{tumour}_Counts.exp.gz" for tumour in TUMOURS}
 
 
 def leaving_one_out(name: str, sources: Mapping[str, Mapping[str, Any]], folder: Path, step: int) -> Iterator[Case]:
