@@ -26,6 +26,7 @@ import platform
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -195,23 +196,32 @@ def commit() -> str:
     return f"{name or 'unknown'}{'+' if changes else ''}"
 
 
-def count_look(rows: list[Row], winner: str) -> None:
-    """Append a look at the locked lines to their list, before anyone has seen what it shows."""
-    (row,) = (row for row in rows if row.method == winner)
-    methods = ",".join(row.method for row in rows)
+@contextmanager
+def counted_look(methods: list[str], winner: str) -> Iterator[list[Row]]:
+    """Count a look at the locked lines before anyone sees what it shows, and say then what the winner reached.
+
+    The line stays without figures where the run ends early: its first rows have been seen. Rows are to be put into the
+    list that is yielded.
+    """
     path = RESEARCH / "locked-looks.tsv"
     if not path.exists():
         path.write_text("date\tcommit\tmethods\tmethod\tgain_percent\tgenes_better_percent\n", encoding="utf-8")
-    cells = (f"{datetime.now(UTC):%Y-%m-%d}", commit(), methods, winner)
-    with path.open("a", encoding="utf-8") as looks:
-        looks.write("\t".join([*cells, f"{row.gain.percent:.2f}", f"{row.gain.genes_better:.1f}"]) + "\n")
+    former = path.read_text(encoding="utf-8")
+    cells = (f"{datetime.now(UTC):%Y-%m-%d}", commit(), ",".join(methods), winner)
+    path.write_text(former + "\t".join([*cells, "", ""]) + "\n", encoding="utf-8")
+    rows: list[Row] = []
+    yield rows
+    (gained,) = (row.gain for row in rows if row.method == winner)
+    figures = (f"{gained.percent:.2f}", f"{gained.genes_better:.1f}")
+    path.write_text(former + "\t".join([*cells, *figures]) + "\n", encoding="utf-8")
 
 
 def measure(arguments: argparse.Namespace, harness: Harness, folder: Path) -> None:
     """Go through the data sets that were asked for."""
     step = _QUICK_STEP if arguments.quick else 1
     if arguments.locked:
-        count_look(harness.hold(gdsc(folder / "locked", 0, True, step)), harness.winner)
+        with counted_look(harness.methods, harness.winner) as rows:
+            rows += harness.hold(gdsc(folder / "locked", 0, True, step))
     elif "gdsc" in arguments.sets:
         seeds = range(1 if arguments.quick else arguments.splits)
         rows = [row for seed in seeds for row in harness.hold(gdsc(folder / f"gdsc{seed}", seed, False, step))]

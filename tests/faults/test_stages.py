@@ -119,31 +119,32 @@ def outcome(request: pytest.FixtureRequest, outcomes: dict[str, Future[Outcome]]
     return outcomes[request.param].result()
 
 
+def said_by_a_failed(ended: Ended) -> str:
+    """Return the one line that a job says where it fails for a reason that it knows."""
+    assert ended.code == 1
+    assert not ended.has_traceback, ended.said
+    (line,) = ended.lines
+    return line
+
+
 def test_a_damaged_input_is_named_and_not_read(outcome: Outcome) -> None:
     if outcome.damaged is None:
         assert not outcome.stage.results
         return
     name, ended = outcome.damaged
-    assert ended.code == 1
-    (line,) = ended.lines
-    assert line.startswith(f"landex: {name}: not as its job left it")
+    assert said_by_a_failed(ended).startswith(f"landex: {name}: not as its job left it")
 
 
 def test_results_that_may_only_be_read_are_one_line(outcome: Outcome, cannot_mount: str) -> None:
     if outcome.read_only is None:
         pytest.skip(cannot_mount)
-    assert outcome.read_only.code == 1
-    assert not outcome.read_only.has_traceback, outcome.read_only.said
-    (line,) = outcome.read_only.lines
-    assert "may not be read or written" in line
+    assert "may not be read or written" in said_by_a_failed(outcome.read_only)
 
 
 def test_a_full_disk_is_one_line_and_nothing_is_half_written(outcome: Outcome, cannot_mount: str) -> None:
     if outcome.full is None:
         pytest.skip(cannot_mount)
-    assert outcome.full.code == 1
-    assert not outcome.full.has_traceback, outcome.full.said
-    (line,) = outcome.full.lines
+    line = said_by_a_failed(outcome.full)
     # A download passes on what the system said.
     assert "no room on the disk" in line or "No space left on device" in line
     assert outcome.left_by_full == ()

@@ -150,14 +150,20 @@ def test_figures_are_the_winners_as_shares_and_own_scaling_counts_for_external_c
     )
 
 
-def test_every_look_at_locked_lines_is_a_line_more(
+def test_every_look_at_locked_lines_is_a_line_more_whether_it_went_to_its_end_or_not(
     harness: dict[str, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(harness["accuracy"], "RESEARCH", tmp_path)
-    rows = [row_of(harness, "gdsc locked", "test", "training", *last) for last in (("ridge", 0.0), ("deep", 9.0))]
-    for _ in range(2):
-        harness["accuracy"].count_look(rows, "deep")
+    found = [row_of(harness, "gdsc locked", "test", "training", *last) for last in (("ridge", 0.0), ("deep", 9.0))]
+    look = harness["accuracy"].counted_look
+    with look(["ridge", "deep"], "deep") as rows:
+        rows += found
+    with pytest.raises(KeyboardInterrupt), look(["ridge", "deep"], "deep") as rows:
+        raise KeyboardInterrupt
+    with look(["ridge", "deep"], "deep") as rows:
+        rows += found
     head, *looks = (tmp_path / "locked-looks.tsv").read_text().splitlines()
     kept = (PROJECT / "docs" / "research" / "locked-looks.tsv").read_text().splitlines()
     assert head == kept[0]
-    assert [look.split("\t")[2:] for look in looks] == [["ridge,deep", "deep", "9.00", "90.0"]] * 2
+    reached = ["ridge,deep", "deep", "9.00", "90.0"]
+    assert [look.split("\t")[2:] for look in looks] == [reached, ["ridge,deep", "deep", "", ""], reached]
