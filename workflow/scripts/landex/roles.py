@@ -142,7 +142,8 @@ def _asked_targets(
         candidates = candidates[np.argsort(table["gene"].to_numpy()[candidates])]
         chosen = np.random.default_rng(targets["seed"]).choice(candidates, targets["random"], replace=False)
         return np.isin(np.arange(len(table)), chosen)
-    unknown = [name for name in listed if name not in set(table["symbol"]) | set(table["gene"])]
+    known = {*table["symbol"], *table["gene"]}
+    unknown = [name for name in listed if name not in known]
     if unknown and isinstance(targets, list):
         raise UserError(f"genes.targets: {unknown[0]} is not measured by the compendium")
     return (table["gene"].isin(listed) | table["symbol"].isin(listed)).to_numpy()
@@ -157,6 +158,7 @@ def _unmeasured(table: pd.DataFrame, lost: pd.DataFrame, landmarks: pd.DataFrame
     """List the landmarks and targets that were asked for and that no source measures."""
     known = {*table["gene"], *table["symbol"], *lost["gene"], *lost["symbol"]}
     absent = landmarks[~landmarks["entrez"].isin(known)]
+    known.update(absent["entrez"])
     inputs = pd.DataFrame(
         {
             "gene": absent["entrez"],
@@ -165,7 +167,7 @@ def _unmeasured(table: pd.DataFrame, lost: pd.DataFrame, landmarks: pd.DataFrame
             "reason": "a landmark that no source measures",
         }
     )
-    names = [name for name in dict.fromkeys(listed) if name not in known and name not in set(absent["entrez"])]
+    names = [name for name in dict.fromkeys(listed) if name not in known]
     outputs = pd.DataFrame({"gene": names, "symbol": "", "ensembl": "", "reason": "a target that no source measures"})
     return pd.concat([inputs, outputs]).assign(mapped=1, role="unused")
 
