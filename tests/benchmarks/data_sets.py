@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,9 @@ HGU133A = {
     "blood": ("borovecki_hgu133a_mas5_22283x31.tsv.gz", "linear"),
     "bladder": ("bladderbatch_hgu133a_22283x57.tsv.gz", "log2"),
 }
+# Leukaemia on HG-U95Av2, and the genes of its probes: symbols of the time, as annotate of Bioconductor 3.16 lists them.
+LEUKAEMIA = MATRICES / "ALL_hgu95av2_12625x128.tsv.gz"
+_HGU95AV2 = Path(__file__).with_name("hgu95av2.tsv.gz")
 TUMOURS = ("ACC", "CHOL", "DLBC", "KICH", "UCS", "UVM")
 
 
@@ -87,18 +91,30 @@ def gdsc(folder: Path, seed: int, looking: bool, step: int) -> Case:
 
 
 def platforms(folder: Path, step: int) -> Case:
-    """Make the cell lines and cohorts of other platforms ready, as the default run has them, TCGA where it is there."""
+    """Make the cell lines ready, and cohorts of other platforms: the default run's, and TCGA and ALL where they are."""
     project = copy_of_project(folder)
     external: dict[str, Any] = {}
     files = list(tumour_files().values())
-    if all(file.exists() for file in files):
+    if is_there("TCGA", files):
         tumours = [pd.read_csv(file, sep="\t", index_col=0) for file in files]
         pd.concat(tumours, axis=1, join="inner").to_csv(project / "tcga.tsv", sep="\t", index_label="gene")
         external["tcga"] = {"matrix": "tcga.tsv", "values": "counts", "genes": "ensembl"}
-    else:
-        print(f"TCGA skipped: there is no {files[0]}", flush=True)
+    if is_there("ALL", [LEUKAEMIA]):
+        symbols = pd.read_csv(_HGU95AV2, sep="\t", index_col="probe")["symbol"]
+        probes = pd.read_csv(LEUKAEMIA, sep="\t", index_col="gene")
+        named = probes[probes.index.isin(symbols.index)]
+        named.rename(index=symbols).to_csv(project / "leukaemia.tsv", sep="\t", index_label="gene")
+        external["leukaemia"] = {"matrix": "leukaemia.tsv", "values": "log2", "genes": "symbol"}
     cohorts = ["geuvadis", "kidney", *external]
     return made_ready(project, "platforms", {"external": external}, cohorts, False, step)
+
+
+def is_there(name: str, files: Sequence[Path]) -> bool:
+    """Tell whether all files are there, and say which is not."""
+    absent = [file for file in files if not file.exists()]
+    if absent:
+        print(f"{name} skipped: there is no {absent[0]}", flush=True)
+    return not absent
 
 
 def hgu133a(folder: Path, step: int) -> Iterator[Case]:
@@ -119,7 +135,8 @@ def tcga_types(folder: Path, step: int) -> Iterator[Case]:
             path.parent.mkdir(parents=True, exist_ok=True)
             pd.read_csv(file, sep="\t", index_col=0).to_csv(path, sep="\t", index_label="gene")
         sources[tumour] = {"matrix": str(path), "values": "counts", "genes": "ensembl"}
-    return leaving_one_out("tcga_types", sources, folder, step)
+    # Of the 55,000 Ensembl ids that are counted most are off in most samples.
+    return leaving_one_out("tcga_types", sources, folder, step, {"genes": {"targets": "dgex"}})
 
 
 def tumour_files() -> dict[str, Path]:
@@ -127,17 +144,22 @@ def tumour_files() -> dict[str, Path]:
     return {tumour: MATRICES / f"TCGA_{tumour}_Counts.exp.gz" for tumour in TUMOURS}
 
 
-def leaving_one_out(name: str, sources: Mapping[str, Mapping[str, Any]], folder: Path, step: int) -> Iterator[Case]:
-    """Make a case of every source: it is tested on, and the others are learnt from."""
-    if absent := [source["matrix"] for source in sources.values() if not Path(source["matrix"]).exists()]:
-        print(f"{name} skipped: there is no {absent[0]}", flush=True)
+def leaving_one_out(
+    name: str,
+    sources: Mapping[str, Mapping[str, Any]],
+    folder: Path,
+    step: int,
+    also: Mapping[str, Any] = MappingProxyType({}),
+) -> Iterator[Case]:
+    """Make a case of every source: it is tested on, and the others are learnt from; `also` is laid over the config."""
+    if not is_there(name, [Path(source["matrix"]) for source in sources.values()]):
         return
     for left_out, source in sources.items():
         overlay = {
             "compendium": {"sources": {"gdsc": None, **{key: sources[key] for key in sources if key != left_out}}},
             "external": {"kidney": None, "geuvadis": None, left_out: source},
         }
-        yield made_ready(copy_of_project(folder / left_out), name, overlay, [left_out], False, step)
+        yield made_ready(copy_of_project(folder / left_out), name, {**overlay, **also}, [left_out], False, step)
 
 
 def copy_of_project(folder: Path) -> Path:
