@@ -22,12 +22,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from landex.genes import GeneNames
+
 RESOURCES = Path(__file__).parents[2] / "resources"
 DEMO = RESOURCES / "demo"
 GENES = RESOURCES / "genes"
 GSE781 = DEMO / "geo/series/GSEnnn/GSE781/soft/GSE781_family.soft.gz"
 CACHE = re.compile(r"(^|/)(__pycache__|\.[^/]+)/")
-SIZE_LIMIT = 24_000_000  # bytes, all of resources/demo: what a clone carries for the default run
+SIZE_LIMIT = 28_500_000  # bytes, all of resources/demo: what a clone carries for the default run
 
 
 def load_script(name: str) -> ModuleType:
@@ -45,6 +47,7 @@ def load_script(name: str) -> ModuleType:
 
 build = load_script("build")
 packages = load_script("packages")
+r_objects = load_script("r_objects")
 rounding = load_script("rounding")
 tensors = load_script("tensors")
 
@@ -56,6 +59,16 @@ def read_table(path: Path) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def gdsc() -> anndata.AnnData:
     return anndata.read_h5ad(DEMO / "gdsc.h5ad")
+
+
+@pytest.fixture(scope="module")
+def leukaemia() -> anndata.AnnData:
+    return anndata.read_h5ad(DEMO / "leukaemia.h5ad")
+
+
+@pytest.fixture(scope="module")
+def bladder() -> anndata.AnnData:
+    return anndata.read_h5ad(DEMO / "bladder.h5ad")
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +98,8 @@ class TestDemoData:
             (DEMO / "README.md", DEMO / "gdsc.h5ad"),
             (DEMO / "README.md", GSE781),
             (DEMO / "README.md", DEMO / "geuvadis.tsv.gz"),
+            (DEMO / "README.md", DEMO / "leukaemia.h5ad"),
+            (DEMO / "README.md", DEMO / "bladder.h5ad"),
             (GENES / "README.md", GENES / "ids.tsv.gz"),
         ],
         ids=lambda path: path.name,
@@ -141,6 +156,52 @@ class TestDemoData:
         assert counts.to_numpy().min() >= 0
         assert np.ptp(counts.to_numpy(), axis=1).min() > 0
         assert counts.loc["ENSG00000000419", ["NA20502", "NA20504"]].tolist() == [339, 398]
+
+    @pytest.mark.parametrize(("name", "shape"), [("leukaemia", (128, 8732)), ("bladder", (57, 16_722))])
+    def test_small_cohorts_are_whole_matrices_of_float32_in_log2(
+        self, request: pytest.FixtureRequest, name: str, shape: tuple[int, int]
+    ) -> None:
+        cohort = request.getfixturevalue(name)
+        assert cohort.shape == shape
+        assert cohort.X.dtype == np.float32
+        assert cohort.obs_names.is_unique and cohort.var_names.is_unique
+        assert cohort.X.min() > 1 and cohort.X.max() < 15  # RMA's range; NaN is in none
+        assert np.ptp(cohort.X, axis=0).min() > 0
+        with h5py.File(DEMO / f"{name}.h5ad") as file:
+            assert file["X"].chunks == (shape[0], 1024)
+            assert file["X"].fletcher32
+            assert file["X"].compression == "gzip"
+
+    @pytest.mark.parametrize(
+        ("name", "source", "ties"),
+        [  # read from the packages' own files, to four decimals
+            ("leukaemia", {("01005", "MAPK3"): 7.5973, ("LAL4", "MAPK3"): 7.7022, ("01005", "TP53"): 5.1633}, 353),
+            ("bladder", {("GSM71019.CEL", "1007_s_at"): 10.1152, ("GSM71019.CEL", "1053_at"): 5.3452}, 36_169),
+        ],
+    )
+    def test_small_cohorts_hold_the_sources_values_and_ties_within_the_stated_tolerance(
+        self, request: pytest.FixtureRequest, name: str, source: dict[tuple[str, str], float], ties: int
+    ) -> None:
+        cohort = request.getfixturevalue(name)
+        tolerance = cohort.uns["rounding_tolerance"]
+        assert tolerance == 2.0**-12
+        for (sample, gene), value in source.items():
+            assert cohort[sample, gene].X.item() == pytest.approx(value, abs=tolerance + 0.00005)
+        assert sum(row.size - np.unique(row).size for row in cohort.X) == ties
+
+    def test_leukaemia_has_741_landmarks_and_1124_genes_that_landex_does_not_know(
+        self, leukaemia: anndata.AnnData, landmarks: pd.DataFrame
+    ) -> None:
+        genes = GeneNames.read(GENES / "ids.tsv.gz").identify(leukaemia.var_names.tolist(), "symbol")
+        assert (~genes["mapped"]).sum() == 1124
+        assert genes["gene"].nunique() == 8721
+        assert landmarks["entrez"].isin(genes["gene"]).sum() == 741
+
+    def test_bladder_has_the_probes_of_every_landmark_and_target(
+        self, bladder: anndata.AnnData, landmarks: pd.DataFrame, targets: pd.DataFrame
+    ) -> None:
+        probes = pd.concat([landmarks["probe"], targets["probes"].str.split(",").explode()])
+        assert set(bladder.var_names) == set(probes)
 
 
 class TestGeneTables:
@@ -317,7 +378,72 @@ class TestRestrictedUnpickler:
             tensors.read_vectors(pickle.dumps(["CAL120"]))
 
 
+def r_symbol(name: str) -> str:
+    return f"1\n262153\n{len(name)}\n{name}\n"
+
+
+def r_pairs(*entries: tuple[str, str]) -> str:
+    """Write a pairlist of symbols and values as R does in its text format: cells, and the end."""
+    return "".join(f"1026\n{symbol}{value}" for symbol, value in entries) + "254\n"
+
+
+def r_texts(*texts: str) -> str:
+    return f"16\n{len(texts)}\n" + "".join(f"262153\n{len(text)}\n{text}\n" for text in texts)
+
+
+def r_environment(enclosure: str, frame: str, hash_table: str = "254\n") -> str:
+    return f"4\n0\n{enclosure}{frame}{hash_table}254\n"
+
+
+R_DIMENSIONS = (r_symbol("dim"), "13\n2\n3\n2\n")
+R_NAMES = (r_symbol("dimnames"), f"19\n2\n{r_texts('a_at', 'b_at', 'c_at')}{r_texts('s1', 's2')}")
+R_MATRIX = f"526\n6\n1\n2\n3\n4\n5\n6.5\n{r_pairs(R_DIMENSIONS, R_NAMES)}"
+R_EMPTY, R_REFERENCE_TO_SET, R_PROMISE = "242\n", "511\n", "5\n254\n254\n"
+
+
+class TestExpressionSets:
+    @pytest.mark.parametrize(
+        "environment",
+        [
+            # In the list of one within another that holds a promise, which is R code; after another variable, whose
+            # name is that of the file's object once more.
+            r_environment(
+                r_environment(R_EMPTY, r_pairs((r_symbol("code"), R_PROMISE))),
+                r_pairs((R_REFERENCE_TO_SET, "254\n"), (r_symbol("exprs"), R_MATRIX)),
+            ),
+            # In a hash table of three lists, of which one is empty.
+            r_environment(
+                R_EMPTY,
+                "254\n",
+                f"19\n3\n{r_pairs((r_symbol('other'), R_PROMISE))}254\n{r_pairs((r_symbol('exprs'), R_MATRIX))}",
+            ),
+        ],
+        ids=["in a list", "in a hash table"],
+    )
+    def test_values_are_read_wherever_the_environment_keeps_them_and_code_is_not(
+        self, tmp_path: Path, environment: str
+    ) -> None:
+        slots = r_pairs((r_symbol("assayData"), environment), (r_symbol("annotation"), r_texts("hgu95av2")))
+        objects = r_pairs((r_symbol("set"), f"66329\n{slots}"))
+        path = tmp_path / "set.rda"
+        path.write_text(f"RDA2\nA\n2\n262657\n131840\n{objects}")
+        values = r_objects.read_expression_set(path)
+        expected = pd.DataFrame(
+            [[1.0, 2.0, 3.0], [4.0, 5.0, 6.5]],
+            index=pd.Index(["s1", "s2"], name="sample"),
+            columns=pd.Index(["a_at", "b_at", "c_at"], name="probe"),
+        )
+        pd.testing.assert_frame_equal(values, expected)
+
+
 class TestBuilding:
+    def test_probes_of_a_symbol_are_averaged_and_those_without_one_dropped(self) -> None:
+        probes = pd.DataFrame({"a_at": [1.0, 2.0], "b_at": [5.0, 6.0], "c_at": [3.0, 6.0]}, index=["s1", "s2"])
+        symbols = pd.Series({"c_at": "TP53", "b_at": "NA", "a_at": "TP53", "d_at": "XK"})
+        averaged = build.means_by_symbol(probes, symbols)
+        assert averaged.to_dict("list") == {"TP53": [2.0, 4.0]}
+        assert averaged.index.tolist() == ["s1", "s2"]
+
     def test_a_gene_is_filled_only_where_every_sample_has_its_most_frequent_value(self) -> None:
         source = np.array([[5, 1, 5, 5, 2], [7, 7, 7, 3, 4], [6, 8, 6, 6, 9]], dtype=np.float32)
         assert build.filled_genes(source).tolist() == [True, False, True, False, False]
