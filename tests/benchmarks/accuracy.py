@@ -7,12 +7,12 @@ Data sets, each made ready by landex's workflow in a scratch copy of the project
     gdsc       cell lines, split 80/10/10 by N seeds (5 by default); tested on their last tenth. 15 % of the lines,
                fixed by a hash of their names, are left out; --locked tests on these alone, once, and counts the look in
                docs/research/locked-looks.tsv.
-    platforms  the default run's: trained on cell lines, tested on Geuvadis, kidney, TCGA (six tumour types) and ALL
-               (leukaemia, HG-U95Av2), in both scalings.
+    platforms  the default run's: trained on cell lines, tested on Geuvadis, kidney, TCGA (six tumour types) and
+               leukaemia (HG-U95Av2, embedded), in both scalings.
     hgu133a    four studies on HG-U133A, each left out in turn, in both scalings.
     tcga_types six tumour types of TCGA (RNA-seq), each left out in turn, in both scalings.
     simulated  targets that are known to be partly non-linear (nonlinear.py), for N training samples (1000 and 4000).
-TCGA, ALL and HG-U133A are taken from ../shared/data/matrices where that is there, and else skipped.
+TCGA and HG-U133A are taken from ../shared/data/matrices where that is there, and else skipped.
 
 Models are fitted by the workflow's own functions, each in a process of its own. Intervals are of 95 %, by bootstrap
 over samples. Figures are those of the default model, `deep`, or of the last method where it does not take part; its own

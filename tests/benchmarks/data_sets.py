@@ -31,9 +31,6 @@ HGU133A = {
     "blood": ("borovecki_hgu133a_mas5_22283x31.tsv.gz", "linear"),
     "bladder": ("bladderbatch_hgu133a_22283x57.tsv.gz", "log2"),
 }
-# Leukaemia on HG-U95Av2, and the genes of its probes: symbols of the time, as annotate of Bioconductor 3.16 lists them.
-LEUKAEMIA = MATRICES / "ALL_hgu95av2_12625x128.tsv.gz"
-_HGU95AV2 = Path(__file__).with_name("hgu95av2.tsv.gz")
 TUMOURS = ("ACC", "CHOL", "DLBC", "KICH", "UCS", "UVM")
 
 
@@ -91,20 +88,16 @@ def gdsc(folder: Path, seed: int, looking: bool, step: int) -> Case:
 
 
 def platforms(folder: Path, step: int) -> Case:
-    """Make the cell lines ready, and cohorts of other platforms: the default run's, and TCGA and ALL where they are."""
+    """Make the cell lines ready, and cohorts of other platforms: the default run's, leukaemia, and TCGA where it is."""
     project = copy_of_project(folder)
-    external: dict[str, Any] = {}
+    external: dict[str, Any] = {
+        "leukaemia": {"matrix": "resources/demo/leukaemia.h5ad", "values": "log2", "genes": "symbol"}
+    }
     files = list(tumour_files().values())
     if is_there("TCGA", files):
         tumours = [pd.read_csv(file, sep="\t", index_col=0) for file in files]
         pd.concat(tumours, axis=1, join="inner").to_csv(project / "tcga.tsv", sep="\t", index_label="gene")
         external["tcga"] = {"matrix": "tcga.tsv", "values": "counts", "genes": "ensembl"}
-    if is_there("ALL", [LEUKAEMIA]):
-        symbols = pd.read_csv(_HGU95AV2, sep="\t", index_col="probe")["symbol"]
-        probes = pd.read_csv(LEUKAEMIA, sep="\t", index_col="gene")
-        named = probes[probes.index.isin(symbols.index)]
-        named.rename(index=symbols).to_csv(project / "leukaemia.tsv", sep="\t", index_label="gene")
-        external["leukaemia"] = {"matrix": "leukaemia.tsv", "values": "log2", "genes": "symbol"}
     cohorts = ["geuvadis", "kidney", *external]
     return made_ready(project, "platforms", {"external": external}, cohorts, False, step)
 
