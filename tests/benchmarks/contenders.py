@@ -17,14 +17,18 @@ from landex.examples import StoredExamples
 from landex.grids import expanded
 from landex.h5ad import open_matrix
 from landex.kinds import BLEND, KINDS, NETWORK
-from landex.model_entries import model_settings, piece_part, piece_settings, pieces
+from landex.model_entries import learns_from_auxiliary, model_settings, piece_part, piece_settings, pieces
 from landex.parts import rows_of_cohort
 from landex.predictions import open_predictions
 
 Entry = Mapping[str, Any]
 
-# Beside the default config's: the published network that came after D-GEX's, at the width of `dgex` there.
-BESIDE_DEFAULTS: dict[str, Entry] = {"taaf": {"kind": NETWORK, "preset": "taaf", "hidden": [1000]}}
+# Beside the default config's: the published network that came after D-GEX's, at the width of `dgex` there, and what
+# ridge makes of the auxiliary cohorts.
+BESIDE_DEFAULTS: dict[str, Entry] = {
+    "taaf": {"kind": NETWORK, "preset": "taaf", "hidden": [1000]},
+    "pooled_ridge": {"kind": "ridge", "auxiliary": True},
+}
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Case:
         The data set.
     normalised, split
         The normalised compendium and its parts.
+    auxiliary
+        Samples of auxiliary cohorts; None for none.
     cohorts
         Normalised matrices by cohort; `test`, the compendium's test part, is the compendium itself.
     """
@@ -44,6 +50,7 @@ class Case:
     name: str
     normalised: Path
     split: Path
+    auxiliary: Path | None
     cohorts: Mapping[str, Path]
 
 
@@ -143,7 +150,7 @@ def _enter(folder: Path, entry: dict[str, Any], members: Mapping[str, str], case
     else:
         from landex.baselines.fit import fit_baseline
 
-        data = (case.normalised, case.split, weights, metrics, table)
+        data = (case.normalised, case.split, auxiliary_of(entry, case), weights, metrics, table)
         fit_baseline(entry["kind"], kind.estimator, settings, cores(), *data)
     seconds = time.perf_counter() - began
     for cohort, matrix in case.cohorts.items():
@@ -153,6 +160,11 @@ def _enter(folder: Path, entry: dict[str, Any], members: Mapping[str, str], case
         else:
             write_predictions(weights, kind.model, matrix, path, rows_of_cohort(case.split, cohort))
     return {"seconds": seconds}
+
+
+def auxiliary_of(entry: Entry, case: Case) -> Path | None:
+    """Return the samples of auxiliary cohorts that a model learns from, where it does."""
+    return case.auxiliary if learns_from_auxiliary(entry) else None
 
 
 def _train(folder: Path, entry: Entry, case: Case) -> float:
@@ -171,7 +183,8 @@ def _train(folder: Path, entry: Entry, case: Case) -> float:
         files = (place / "weights.h5", place / "history.tsv", place / "metrics.json")
         settings, part = piece_settings(entry, piece), piece_part(entry, piece)
         how = (entry.get("preset"), settings, part, below, train, cores())
-        fit_network(*how, case.normalised, case.split, place / "scratch", "", *files)
+        data = (case.normalised, case.split, auxiliary_of(entry, case))
+        fit_network(*how, *data, place / "scratch", "", *files)
     if len(names) > 1:
         files = (folder / "weights.h5", folder / "history.tsv", folder / "metrics.json")
         join_networks(folders, case.normalised, case.split, *files)

@@ -188,7 +188,8 @@ def made_ready(
     (project / "overlay.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
     results = project / "results"
     matrices = {cohort: results / "normalised" / f"{cohort}.h5ad" for cohort in ("compendium", *cohorts)}
-    targets = [str(path.relative_to(project)) for path in matrices.values()]
+    auxiliary = results / "auxiliary" / "auxiliary.h5ad"
+    targets = [str(path.relative_to(project)) for path in (auxiliary, *matrices.values())]
     command = [sys.executable, "-m", "snakemake", "--cores", str(cores()), "--configfile", "overlay.yaml", "--"]
     ended = subprocess.run(
         [*command, *targets],
@@ -202,12 +203,11 @@ def made_ready(
     if ended.returncode:
         sys.exit(ended.stdout)
     if step > 1:
-        for path in matrices.values():
+        for path in (auxiliary, *matrices.values()):
             keep_some_targets(path, step)
     compendium = matrices.pop("compendium")
-    return Case(
-        name, compendium, results / "split" / "split.tsv", {**({"test": compendium} if test else {}), **matrices}
-    )
+    tested = {**({"test": compendium} if test else {}), **matrices}
+    return Case(name, compendium, results / "split" / "split.tsv", auxiliary, tested)
 
 
 def keep_some_targets(path: Path, step: int) -> None:

@@ -117,4 +117,4 @@ def _written(folder: Path, name: str, values: NDArray[np.float32], landmarks: in
     var = pd.DataFrame({"role": roles, **identifiers}, index=genes)
     write_matrix(matrix, obs, var, values, {"measured": np.ones(values.shape, bool)})
     obs.assign(part=parts).to_csv(split, sep="\t", index_label="sample")
-    return Case(name, matrix, split, {"test": matrix})
+    return Case(name, matrix, split, None, {"test": matrix})

@@ -72,8 +72,8 @@ BAD = {
     "modles: {}": "modles: unknown key; did you mean models?",
     "split: {fraction: [1]}": "split.fraction: unknown key; did you mean fractions?",
     "zzz: 1": (
-        "zzz: unknown key; known are compendium, external, geo, quality, genes, preprocessing, normalise, split, "
-        "models, train, evaluation, report, bundles, infer"
+        "zzz: unknown key; known are compendium, external, auxiliary, geo, quality, genes, preprocessing, normalise, "
+        "split, models, train, evaluation, report, bundles, infer"
     ),
     "models: {deep: {lerning_rate: 0.1}}": "models.deep.lerning_rate: unknown key; did you mean learning_rate?",
     "external: {kidney: {platfrom: GPL96}}": "external.kidney.platfrom: unknown key; did you mean platform?",
@@ -216,8 +216,16 @@ BAD = {
         "external.new.lengths: makes TPM of counts; say values: counts"
     ),
     "compendium: {sources: {gdsc: {harmonise: tdm}}}": (
-        "compendium.sources.gdsc.harmonise: goes with external cohorts only; what is learnt from makes the quantiles"
+        "compendium.sources.gdsc.harmonise: goes with external and auxiliary cohorts only; sources make the quantiles"
     ),
+    "auxiliary: {test: {matrix: resources/demo/gdsc.h5ad}}": (
+        "auxiliary.test: this name is taken; choose another for the cohort"
+    ),
+    "auxiliary: {more: {geo: GSE1}}": "auxiliary.more: say which platform of GSE1 to take (platform: GPL...)",
+    "models: {two: {kind: blend, members: [ridge, deep], auxiliary: true}}": (
+        "models.two.auxiliary: a model of kind blend has no such setting"
+    ),
+    "models: {ridge: {auxiliary: all}}": "models.ridge.auxiliary: 'all' should be a boolean",
     "external: {kidney: {harmonise: ranks}}": (
         "external.kidney.harmonise: 'ranks' is not one of quantiles, distinct_ranks, tdm; did you mean distinct_ranks?"
     ),
@@ -503,13 +511,35 @@ def test_defaults_of_the_schema_pass_it() -> None:
             ), place
 
 
+@pytest.mark.parametrize("asked", ["pooled", "both"])
+def test_what_learns_from_auxiliary_cohorts_is_fitted_to_the_runs_own_split_alone(asked: str) -> None:
+    changes = {
+        "models": {
+            "pooled": {"kind": "ridge", "auxiliary": True},
+            "both": {"kind": "blend", "members": ["ridge", "pooled"]},
+        },
+        "evaluation": {"generalisation": {"models": [asked], "by": ["sample"]}},
+    }
+    assert meaning_problems(completed(merged(DEFAULT, changes))) == [
+        "evaluation.generalisation.models: pooled learns from auxiliary cohorts, which are normalised for the run's "
+        "own split"
+    ]
+
+
+def test_a_file_of_an_auxiliary_cohort_is_missed_where_a_model_would_learn_from_it() -> None:
+    changes = {"auxiliary": {"more": {"matrix": "no/such.h5ad"}}}
+    assert input_problems(completed(merged(DEFAULT, changes))) == ["auxiliary.more: there is no file no/such.h5ad"]
+    without = {**changes, "models": {"pooled_kernel": None, "deep": None}}
+    assert input_problems(completed(merged(DEFAULT, without))) == []
+
+
 def test_presets_have_exactly_the_settings_of_networks_and_the_schema_knows_all() -> None:
     fields = {field.name for field in dataclasses.fields(NetworkSettings)}
     model = SCHEMA["$defs"]["model"]["properties"]
     # How many networks make a model is no setting of one.
     of_models = {"ensemble", "target_jobs"}
     of_baselines = {key for kind in KINDS.values() for key in kind.defaults}
-    assert fields | of_models | of_baselines | {"kind", "preset", "grid"} == model.keys()
+    assert fields | of_models | of_baselines | {"kind", "preset", "grid", "auxiliary"} == model.keys()
     assert list(KINDS) == model["kind"]["enum"]
     assert list(PRESETS) == model["preset"]["enum"]
     validator = Draft202012Validator(SCHEMA["$defs"]["model"])

@@ -10,7 +10,8 @@ from landex.source_lists import expanded_sources
 
 
 def config_of(sources: dict[str, Any], external: dict[str, Any] | None = None) -> dict[str, Any]:
-    return {"compendium": {"sources": sources, "join": "inner"}, "external": external or {}}
+    others = external or {}
+    return {"compendium": {"sources": sources, "join": "inner"}, "external": others, "auxiliary": others}
 
 
 def listed(path: Path, text: str) -> str:
@@ -38,10 +39,10 @@ def test_a_list_is_an_entry_a_row_in_its_place(tmp_path: Path) -> None:
     ]
 
 
-def test_external_cohorts_may_be_listed_too(tmp_path: Path) -> None:
+def test_external_and_auxiliary_cohorts_may_be_listed_too(tmp_path: Path) -> None:
     path = listed(tmp_path / "list.tsv", "platform\tseries\nGPL570\tGSE2\n")
     found = expanded_sources(config_of({}, {"others": {"list": path}}))
-    assert found["external"] == {"GSE2-GPL570": {"geo": "GSE2", "platform": "GPL570"}}
+    assert found["external"] == found["auxiliary"] == {"GSE2-GPL570": {"geo": "GSE2", "platform": "GPL570"}}
 
 
 @pytest.mark.parametrize(

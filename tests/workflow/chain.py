@@ -23,6 +23,9 @@ class Chain:
     # Baselines that list the training samples behind each prediction.
     carrying: tuple[str, ...] = ("knn",)
     external: tuple[str, ...] = ("kidney", "geuvadis")
+    # Cohorts that some models learn from too, and these models.
+    auxiliary_cohorts: tuple[str, ...] = ("leukaemia",)
+    pooled: tuple[str, ...] = ("ols",)
     # Models whose landmarks are weighed.
     weighed: tuple[str, ...] = ("ridge", "deep")
     # Models that are fitted again: to fewer training samples, and after another split.
@@ -185,8 +188,14 @@ class Chain:
         return _each("join_network", networks) | self._use(*networks)
 
     def normalise_external(self, *cohorts: str) -> Jobs:
-        cohorts = cohorts or self.external
-        return _each("normalise_external", cohorts) | self.predict(cohorts=cohorts) | self.outliers(*cohorts)
+        """Return what runs when cohorts are normalised that are no sources, by default all of them."""
+        cohorts = cohorts or (*self.external, *self.auxiliary_cohorts)
+        tested = tuple(cohort for cohort in cohorts if cohort in self.external)
+        jobs = _each("normalise_external", cohorts) | (self.auxiliary() if set(cohorts) - set(tested) else NOTHING)
+        return jobs | self.predict(cohorts=tested) | self.outliers(*tested) if tested else jobs
+
+    def auxiliary(self) -> Jobs:
+        return Jobs({"auxiliary"}) | self.fit(*self.pooled)
 
     def normalise(self) -> Jobs:
         again = _each("normalise", tuple(self.resplit))
@@ -213,11 +222,14 @@ class Chain:
         return Jobs({"roles"}) | self.references()
 
     def compendium(self) -> Jobs:
-        return Jobs({"compendium"}) | self.split() | self.roles()
+        return Jobs({"compendium"}) | self.split() | self.roles() | self.auxiliary()
 
     def cohort_matrix(self, *cohorts: str) -> Jobs:
         """Return what runs when cohorts are read from matrix files; external ones too may hold duplicates."""
-        return _each("cohort_matrix", cohorts or ("gdsc", "geuvadis")) | self.compendium()
+        cohorts = cohorts or ("gdsc", "geuvadis", *self.auxiliary_cohorts)
+        auxiliary = tuple(cohort for cohort in cohorts if cohort in self.auxiliary_cohorts)
+        jobs = _each("cohort_matrix", cohorts) | (self.normalise_external(*auxiliary) if auxiliary else NOTHING)
+        return jobs | self.compendium() if set(cohorts) - set(auxiliary) else jobs
 
     def cohorts(self) -> Jobs:
         """Return what runs when all cohorts are read anew."""
@@ -233,8 +245,8 @@ class Chain:
         return self.retrieve() | self.cohort_matrix()
 
 
-CHAIN = Chain()
 NOTHING = Jobs()
+CHAIN = Chain()
 
 
 def after(*rules: str) -> Jobs:

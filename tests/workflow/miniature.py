@@ -15,6 +15,7 @@ SERIES = Path("series", "GSEnnn", "GSE781", "soft", "GSE781_family.soft.gz")
 
 GDSC_SAMPLES = 120
 GEUVADIS_SAMPLES = 20
+LEUKAEMIA_SAMPLES = 30
 # Samples of GSE781 on each of its platforms; GPL97 is there to be left alone.
 SERIES_SAMPLES = {"GPL96": 6, "GPL97": 2}
 LANDMARKS = 60
@@ -89,6 +90,12 @@ class Miniature:
         part = whole[:GDSC_SAMPLES, self.genes["symbol"].tolist()].copy()
         part.obs["batch"] = [f"batch{number % 10}" for number in range(GDSC_SAMPLES)]
         part.write_h5ad(path)
+
+    def write_leukaemia(self, path: Path) -> None:
+        """Write leukaemias x genes in log2, of the genes that their array measures."""
+        whole = anndata.read_h5ad(RESOURCES / "demo" / "leukaemia.h5ad")
+        wanted = whole.var_names.isin(self.genes["symbol"])
+        whole[:LEUKAEMIA_SAMPLES, wanted].copy().write_h5ad(path)
 
     def write_geuvadis(self, path: Path) -> None:
         """Write genes x samples of counts, of the genes that Geuvadis measures."""

@@ -26,10 +26,11 @@ CONFIG: dict[str, Any] = {
         "kidney": {"geo": "GSE781", "platform": "GPL96"},
         "geuvadis": {"matrix": "data/geuvadis.tsv.gz", "values": "counts", "genes": "ensembl"},
     },
+    "auxiliary": {"leukaemia": {"matrix": "data/leukaemia.h5ad", "values": "log2", "genes": "symbol"}},
     "geo": {"mirror": "data/geo", "retries": 0, "timeout": 5},
     "split": {"by": "sample"},
     "models": {
-        "ols": {"kind": "ols"},
+        "ols": {"kind": "ols", "auxiliary": True},
         "ridge": {"kind": "ridge", "lambdas": [0.01, 0.1, 1.0]},
         "lasso": {"kind": "lasso", "lambdas": [0.1]},
         "knn": {"kind": "knn", "neighbours": [2, 5]},
@@ -81,6 +82,7 @@ class Project:
         miniature = Miniature()
         (root / "data").mkdir()
         miniature.write_gdsc(root / "data" / "gdsc.h5ad")
+        miniature.write_leukaemia(root / "data" / "leukaemia.h5ad")
         miniature.write_geuvadis(root / "data" / "geuvadis.tsv.gz")
         miniature.write_mirror(root / "data" / "geo")
         project = cls(root)

@@ -16,11 +16,12 @@ SCRIPTS = Path("workflow", "scripts")
 # of `network`.
 EVERY_RULE = (
     "retrieve", "cohort_series", "cohort_matrix", "compendium", "roles", "split", "thin_split", "references",
-    "normalise", "normalise_external", "baseline", "blend", "network", "join_network", "predict", "predict_blend",
-    "calibrate", "evaluate", "compare", "outliers", "importance", "judge", "bundle", "infer", "summarise", "report",
+    "normalise", "normalise_external", "auxiliary", "baseline", "blend", "network", "join_network", "predict",
+    "predict_blend", "calibrate", "evaluate", "compare", "outliers", "importance", "judge", "bundle", "infer",
+    "summarise", "report",
 )  # fmt: skip
 FROM_COHORTS = tuple(rule for rule in EVERY_RULE if rule not in ("retrieve", "summarise", "report"))
-FROM_PARTS = tuple(rule for rule in FROM_COHORTS[3:] if rule != "roles")
+FROM_PARTS = tuple(rule for rule in FROM_COHORTS[3:] if rule not in ("roles", "auxiliary"))
 COHORTS = ("cohort_series", "cohort_matrix")
 # What imports the code that normalises.
 WITH_REFERENCES = ("references", "normalise", "normalise_external")
@@ -36,6 +37,7 @@ WITH_NETWORKS = ("network", "join_network", "predict relu_tanh deep pair-6", "im
 # Every module, and the rules whose scripts import it, themselves or through other modules.
 RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "__init__": EVERY_RULE,
+    "auxiliary": ("auxiliary",),
     "annotations": (*FROM_COHORTS, "report"),
     "baselines/__init__": (
         "baseline",
@@ -83,9 +85,9 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "column_means": (*COHORTS, "infer"),
     "config": (),
     "damage": (*FROM_COHORTS, "report"),
-    "copies": ("compendium",),
+    "copies": ("compendium", "auxiliary"),
     "dgex_duplicates": ("cohort_matrix",),
-    "duplicates": ("compendium",),
+    "duplicates": ("compendium", "auxiliary"),
     "errors": EVERY_RULE,
     "evaluation/__init__": (*WITH_CERTAINTY, "calibrate", "evaluate", "outliers", "bundle", "infer", "report"),
     "evaluation/ablation": ("importance",),
@@ -178,7 +180,17 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "networks/trainer": ("network",),
     "normalise": ("normalise", "normalise_external"),
     "occupancy": (*WITH_REFERENCES, "bundle", "infer", "report"),
-    "orders": (*WITH_SCORES, "compendium", "calibrate", "evaluate", "compare", "bundle", "infer", "report"),
+    "orders": (
+        *WITH_SCORES,
+        "compendium",
+        "auxiliary",
+        "calibrate",
+        "evaluate",
+        "compare",
+        "bundle",
+        "infer",
+        "report",
+    ),
     "parts": (*FROM_PARTS, "report"),
     "platforms": (*COHORTS, "bundle"),
     "predict": ("predict",),
@@ -187,6 +199,7 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
         *WITH_SCORES,
         "cohort_matrix",
         "compendium",
+        "auxiliary",
         "baseline",
         "blend",
         "network",

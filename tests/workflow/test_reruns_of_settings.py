@@ -21,6 +21,7 @@ from workflow.project import CONFIG, Project
 WITHOUT_GEUVADIS = replace(CHAIN, external=("kidney",))
 # A cohort after `geuvadis`, from the file that the compendium's source stands on.
 WITH_CELLS = Chain(external=("kidney", "geuvadis", "cells"))
+WITH_MORE_CELLS = replace(CHAIN, auxiliary_cohorts=("leukaemia", "cells"))
 SERIES_MATRIX = "GSE781-GPL96_series_matrix.txt.gz"
 CELLS = {"matrix": "data/gdsc.h5ad", "values": "log2", "genes": "symbol"}
 
@@ -121,6 +122,8 @@ MODELS = [
         | {"baseline by-series.lasso", "predict by-series.lasso.test"}
         | {"network by-series.deep", "predict by-series.deep.test"},
     ),
+    Change("a model without auxiliary cohorts", setting("models", "ols", "auxiliary", to=False), CHAIN.fit("ols")),
+    Change("a model with auxiliary cohorts", setting("models", "lasso", "auxiliary", to=True), CHAIN.fit("lasso")),
     Change("a lasso as an elastic net", setting("models", "lasso", "kind", to="elastic_net"), CHAIN.fit("lasso")),
     Change(
         "a network more",
@@ -294,6 +297,14 @@ COHORTS = [
     ),
     Change("an external cohort more", setting("external", "cells", to=CELLS), WITH_CELLS.cohort_matrix("cells")),
     Change(
+        "how an auxiliary cohort is harmonised",
+        setting("auxiliary", "leukaemia", "harmonise", to="tdm"),
+        CHAIN.normalise_external("leukaemia"),
+    ),
+    Change("an auxiliary cohort more", setting("auxiliary", "cells", to=CELLS), WITH_MORE_CELLS.cohort_matrix("cells")),
+    Change("an auxiliary cohort of a source's name", setting("auxiliary", "gdsc", to=CELLS), NOTHING),
+    Change("an auxiliary cohort set to null", setting("auxiliary", "leukaemia", to=None), CHAIN.fit("ols")),
+    Change(
         "an external cohort less",
         lambda project: project.change_config(lambda c: c["external"].pop("geuvadis")),
         WITHOUT_GEUVADIS.compendium(),
@@ -346,7 +357,7 @@ def keys_of(schema: dict[str, Any], *place: str) -> set[str]:
     """Name the keys below a part of the schema that have no keys below them; `*` stands for any name."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        # Sources and external cohorts are of one kind; settings of models have a test of their own.
+        # Sources, external and auxiliary cohorts are of one kind; settings of models have a test of their own.
         return (
             keys_of(SCHEMA["$defs"][name], *(["source"] if name == "sources" else place)) if name != "model" else set()
         )
@@ -367,7 +378,7 @@ def values_of(config: Any, *place: str) -> dict[tuple[str, ...], Any]:
 
 def key_at(place: tuple[str, ...]) -> str:
     """Return the schema's key for a place in a config."""
-    if place[:2] == ("compendium", "sources") or place[0] == "external":
+    if place[:2] == ("compendium", "sources") or place[0] in ("external", "auxiliary"):
         return ".".join(("source", "*", place[-1]))
     return ".".join((place[0], "*", *place[2:]) if place[0] == "infer" else place)
 
@@ -398,7 +409,7 @@ def another(value: Any) -> Any:
 
 def test_every_setting_of_every_kind_of_model_reaches_its_job() -> None:
     """A job's params hold all settings; what is no setting of a network's pieces names the pieces."""
-    seen = {"kind", "preset", "grid"}
+    seen = {"kind", "preset", "grid", "auxiliary"}
     for name, kind in KINDS.items():
         defaults = model_settings({"kind": name})
         for key in defaults if name == NETWORK else kind.defaults:

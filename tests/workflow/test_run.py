@@ -43,7 +43,11 @@ def files_of_variation(name: str, models: tuple[str, ...], evaluated: tuple[str,
 
 # What a run leaves besides logs and benchmarks: design's stable names, and what the stages hand on.
 RESULTS = {
-    *(f"cohorts/{cohort}.{kind}" for cohort in ("gdsc", "kidney", "geuvadis") for kind in ("h5ad", "qc.tsv")),
+    *(
+        f"cohorts/{cohort}.{kind}"
+        for cohort in ("gdsc", "kidney", "geuvadis", "leukaemia")
+        for kind in ("h5ad", "qc.tsv")
+    ),
     "compendium/compendium.h5ad",
     "compendium/duplicates.tsv",
     "compendium/lost_genes.tsv",
@@ -51,7 +55,9 @@ RESULTS = {
     "split/genes.tsv",
     "split/split.tsv",
     "normalised/references.h5",
-    *(f"normalised/{cohort}.h5ad" for cohort in ("compendium", "kidney", "geuvadis")),
+    *(f"normalised/{cohort}.h5ad" for cohort in ("compendium", "kidney", "geuvadis", "leukaemia")),
+    "auxiliary/auxiliary.h5ad",
+    "auxiliary/duplicates.tsv",
     *(f"models/{model}/{file}" for model in EVERY_MODEL for file in ("weights.h5", "metrics.json")),
     *(f"models/{network}/history.tsv" for network in CHAIN.networks),
     *(

@@ -5,6 +5,7 @@ rule baseline:
     input:
         normalised=normalised_compendium,
         split="results/{variation}split/split.tsv",
+        auxiliary=auxiliary_samples,
     output:
         weights="results/{variation}models/{model}/weights.h5",
         metrics="results/{variation}models/{model}/metrics.json",
@@ -19,8 +20,8 @@ rule baseline:
         "../../envs/baselines.yaml"
     threads: 2
     resources:
-        mem_mb=memory_of(),
-        runtime=runtime_of(),
+        mem_mb=memory_of(more=size_learnt_from),
+        runtime=runtime_of(more=size_learnt_from),
     params:
         kind=lambda wildcards: MODELS[wildcards.model]["kind"],
         settings=lambda wildcards: model_settings(MODELS[wildcards.model]),

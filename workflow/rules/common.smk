@@ -25,6 +25,8 @@ from landex.job_resources import granted_mb, granted_minutes, text_mb, training_
 from landex.kinds import BLEND, KINDS, NETWORK, module_of
 from landex.model_entries import (
     WHOLE,
+    auxiliary_cohorts,
+    learns_from_auxiliary,
     model_settings,
     piece_part,
     piece_settings,
@@ -75,7 +77,8 @@ else:
 
 SOURCES = config["compendium"]["sources"]
 EXTERNAL = config["external"]
-COHORTS = {**SOURCES, **EXTERNAL}
+AUXILIARY = auxiliary_cohorts(config)
+COHORTS = {**SOURCES, **EXTERNAL, **AUXILIARY}
 SERIES = {name: source for name, source in COHORTS.items() if "geo" in source}
 MATRICES = {name: source for name, source in COHORTS.items() if "matrix" in source}
 # Every cell of a grid is a model.
@@ -188,16 +191,23 @@ def inferred():
     return [f"results/inferred/{name}{end}.{INFERRED[name]['format']}" for name in INFERRED for end in ends[name]]
 
 
-def origins():
-    """Return where training samples come from, as a bundle's card says it."""
+def origins(wildcards):
+    """Return where a bundle's training samples come from, as its card says it."""
+    auxiliary = any(learns_from_auxiliary(MODELS[name]) for name in models_in_bundle(wildcards.model))
     return [
         {
             "name": name,
             "data": f"{source['geo']} on {source['platform']}" if "geo" in source else Path(source["matrix"]).name,
             "licence": source.get("licence", ""),
         }
-        for name, source in SOURCES.items()
+        for name, source in {**SOURCES, **(AUXILIARY if auxiliary else {})}.items()
     ]
+
+
+def auxiliary_samples(wildcards):
+    """Return the samples of auxiliary cohorts that a model learns from, where it learns from them and there are any."""
+    learns = AUXILIARY and learns_from_auxiliary(MODELS[wildcards.model])
+    return ["results/auxiliary/auxiliary.h5ad"] if learns else []
 
 
 def weights_of_members(wildcards):
@@ -270,6 +280,11 @@ def retrieved():
 def own_features():
     """Return the user's own list of features, where compendium.collapse names one."""
     return [] if COLLAPSE in ("mean", "dgex") else [COLLAPSE]
+
+
+def fewest_landmarks(wildcards):
+    """Return the share of the landmarks that a cohort has to measure: half of what is tested on, to be learnt from."""
+    return config["normalise"]["fewest_landmarks"] / (2 if wildcards.cohort in AUXILIARY else 1)
 
 
 def own_landmarks():
@@ -403,6 +418,12 @@ def size_of_downloads(input):
     return {"downloads": sum(file.stat().st_size for file in files if file.is_file()) / 2**20}
 
 
+def size_learnt_from(input):
+    """Return the size of the compendium, with the samples of auxiliary cohorts where a model learns from them."""
+    sizes = sizes_of(input)
+    return {"normalised": sizes["normalised"] + sizes.get("auxiliary", 0)}
+
+
 def size_of_text(name):
     """Return a function of a job's inputs: what one of them takes in memory where it is text, in MB."""
     return lambda input: {"text": text_mb(str(input[name]), sizes_of(input)[name])}
@@ -427,10 +448,10 @@ def runtime_of(stage=None, more=lambda input: {}):
 
 def memory_of_training(wildcards, input, attempt):
     """Grant a training its memory in MB."""
-    return attempt * training_memory_mb(MODELS[wildcards.model], sizes_of(input)["normalised"])
+    return attempt * training_memory_mb(MODELS[wildcards.model], size_learnt_from(input)["normalised"])
 
 
 def runtime_of_training(wildcards, input, attempt):
     """Grant a training its run time in minutes."""
-    operations = training_operations(MODELS[wildcards.model], sizes_of(input)["normalised"])
+    operations = training_operations(MODELS[wildcards.model], size_learnt_from(input)["normalised"])
     return training_minutes(operations, config["train"]["device"] != "cpu", attempt)

@@ -34,7 +34,7 @@ rule bundle:
         cohorts=EVALUATED,
         collapse=COLLAPSE,
         baseline=BASELINE,
-        origins=origins(),
+        origins=origins,
         code=code("bundle"),
     script:
         "../scripts/bundle.py"

@@ -5,6 +5,7 @@ rule network:
     input:
         normalised=normalised_compendium,
         split="results/{variation}split/split.tsv",
+        auxiliary=auxiliary_samples,
     output:
         weights="results/{variation}models/{model}/weights.h5",
         history="results/{variation}models/{model}/history.tsv",

@@ -61,7 +61,7 @@ rule normalise_external:
     benchmark:
         "results/benchmarks/normalise_external/{cohort}.tsv"
     wildcard_constraints:
-        cohort=one_of(EXTERNAL),
+        cohort=one_of([*EXTERNAL, *AUXILIARY]),
     conda:
         "../../envs/data.yaml"
     threads: 8
@@ -69,8 +69,35 @@ rule normalise_external:
         mem_mb=memory_of("normalise_external"),
         runtime=runtime_of("normalise_external"),
     params:
-        harmonise=lambda wildcards: EXTERNAL[wildcards.cohort]["harmonise"],
-        fewest_landmarks=config["normalise"]["fewest_landmarks"],
+        harmonise=lambda wildcards: COHORTS[wildcards.cohort]["harmonise"],
+        fewest_landmarks=fewest_landmarks,
         code=code("normalise_external"),
     script:
         "../scripts/normalise_external.py"
+
+
+rule auxiliary:
+    input:
+        normalised=expand("results/normalised/{cohort}.h5ad", cohort=AUXILIARY),
+        cohorts=expand("results/cohorts/{cohort}.h5ad", cohort=AUXILIARY),
+        compendium="results/compendium/compendium.h5ad",
+        external=expand("results/cohorts/{cohort}.h5ad", cohort=EXTERNAL),
+    output:
+        matrix="results/auxiliary/auxiliary.h5ad",
+        duplicates="results/auxiliary/duplicates.tsv",
+    log:
+        "results/logs/auxiliary/auxiliary.log",
+    benchmark:
+        "results/benchmarks/auxiliary/auxiliary.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory_of("auxiliary"),
+        runtime=runtime_of("auxiliary"),
+    params:
+        auxiliary=list(AUXILIARY),
+        external=list(EXTERNAL),
+        code=code("auxiliary"),
+    script:
+        "../scripts/auxiliary.py"

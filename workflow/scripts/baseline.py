@@ -12,6 +12,7 @@ with job(snakemake.log[0], __file__, snakemake.input, snakemake.output):
         snakemake.threads,
         snakemake.input.normalised,
         snakemake.input.split,
+        next(iter(snakemake.input.auxiliary), None),
         snakemake.output.weights,
         snakemake.output.metrics,
         snakemake.output.targets,

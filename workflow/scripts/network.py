@@ -17,6 +17,7 @@ with job(snakemake.log[0], __file__, snakemake.input, snakemake.output):
         snakemake.threads,
         snakemake.input.normalised,
         snakemake.input.split,
+        next(iter(snakemake.input.auxiliary), None),
         Path("results", "scratch", ".".join(snakemake.wildcards)),
         snakemake.params.code,
         snakemake.output.weights,

@@ -99,7 +99,7 @@ def write_compendium(
     others = [Part.read(name, path) for name, path in external.items()]
     compared = common if len(common) >= FEWEST_SHARED_GENES or joining.join == "inner" else var.index
     files.matrix.parent.mkdir(parents=True, exist_ok=True)
-    copies = find_copies(parts, others, compared, joining.distance, files.matrix.parent, threads)
+    copies = find_copies(parts, others, compared, joining.distance, files.matrix, threads)
     rows = np.flatnonzero(copies.kept)
     if not len(rows):
         raise UserError(

@@ -31,7 +31,13 @@ def without_dropped(config: Mapping[str, Any]) -> Settings:
     A model that is dropped is dropped from the lists under `evaluation` too: those are of the config that is overlaid.
     """
     copied: Settings = {key: dict(value) if isinstance(value, dict) else value for key, value in config.items()}
-    for section, key in (("compendium", "sources"), (None, "external"), (None, "models"), (None, "infer")):
+    for section, key in (
+        ("compendium", "sources"),
+        (None, "external"),
+        (None, "auxiliary"),
+        (None, "models"),
+        (None, "infer"),
+    ):
         parent = copied.get(section) if section else copied
         if isinstance(parent, dict) and isinstance(parent.get(key), dict):
             parent[key] = {name: entry for name, entry in parent[key].items() if entry is not None}
@@ -158,6 +164,7 @@ def meaning_problems(config: Mapping[str, Any]) -> list[str]:
     return [
         *_source_problems(config["compendium"]["sources"], "compendium.sources"),
         *_source_problems(config["external"], "external"),
+        *_source_problems(config["auxiliary"], "auxiliary"),
         *_cohort_problems(config),
         *model_problems(config["models"], config["report"]["baseline"]),
         *_split_problems(config),
@@ -196,8 +203,8 @@ def _source_problems(sources: Mapping[str, Settings], section: str) -> Iterator[
             yield f"{place}.annotation: names the genes of probes, and genes are said to be {source['genes']}"
         elif "lengths" in source and source["values"] != "counts":
             yield f"{place}.lengths: makes TPM of counts; say values: counts"
-        if section != "external" and source["harmonise"] != "quantiles":
-            yield f"{place}.harmonise: goes with external cohorts only; what is learnt from makes the quantiles"
+        if section == "compendium.sources" and source["harmonise"] != "quantiles":
+            yield f"{place}.harmonise: goes with external and auxiliary cohorts only; sources make the quantiles"
 
 
 def _geo_problems(place: str, source: Mapping[str, Any]) -> Iterator[str]:
@@ -228,7 +235,11 @@ def _cohort_problems(config: Mapping[str, Any]) -> Iterator[str]:
         yield "compendium.sources: name at least one source to learn from"
     for name in sources.keys() & external.keys():
         yield f"external.{name}: is a source of the compendium too; an external cohort is never learnt from"
-    for section, names in (("compendium.sources", sources), ("external", external)):
+    for section, names in (
+        ("compendium.sources", sources),
+        ("external", external),
+        ("auxiliary", config["auxiliary"]),
+    ):
         for name in names.keys() & _RESERVED_COHORTS:
             yield f"{section}.{name}: this name is taken; choose another for the cohort"
 

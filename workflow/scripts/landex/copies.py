@@ -66,7 +66,7 @@ def find_copies(
     external: Sequence[Part],
     genes: pd.Index,
     distance: float | None,
-    scratch: Path,
+    result: Path,
     threads: int = 1,
 ) -> Copies:
     """Compare all samples with each other and with those of the external cohorts.
@@ -82,8 +82,8 @@ def find_copies(
         Genes that all of `parts` measure, on which profiles are compared.
     distance
         Largest root mean square difference of normal scores; None compares accessions only.
-    scratch
-        Folder where profiles lie meanwhile: 4 bytes a value.
+    result
+        What the job makes, beside which profiles lie meanwhile: 4 bytes a value.
     threads
         Threads; the result is the same with any number.
     """
@@ -91,7 +91,7 @@ def find_copies(
     found = _Found(obs, len(obs))
     same = _same_accession(obs.index, obs.index, within=True)
     if distance is not None and len(genes) >= FEWEST_SHARED_GENES:
-        with profiles(parts, genes, scratch, threads) as scores:
+        with profiles(parts, genes, result, threads) as scores:
             found.take(_measured(same, scores, scores), "accession")
             found.take(list(near_pairs(scores, scores, distance)), "profile")
     else:
@@ -101,7 +101,7 @@ def find_copies(
         shared = genes[genes.isin(other.var.index)]
         same = _same_accession(obs.index, other.obs.index)
         if distance is not None and len(shared) >= FEWEST_SHARED_GENES:
-            with profiles(parts, shared, scratch, threads) as ours, profiles([other], shared, scratch, 1) as theirs:
+            with profiles(parts, shared, result, threads) as ours, profiles([other], shared, result, 1) as theirs:
                 found.take_external(other, _measured(same, ours, theirs), "accession")
                 found.take_external(other, list(near_pairs(ours, theirs, distance)), "profile")
         else:
@@ -110,11 +110,11 @@ def find_copies(
 
 
 @contextmanager
-def profiles(parts: Sequence[Part], genes: pd.Index, scratch: Path, threads: int) -> Iterator[Scores]:
-    """Yield the normal scores of all samples, shape (samples, genes), mapped from a file in a folder."""
+def profiles(parts: Sequence[Part], genes: pd.Index, result: Path, threads: int) -> Iterator[Scores]:
+    """Yield the normal scores of all samples, shape (samples, genes), mapped from a file beside a result."""
     samples = sum(len(part.obs) for part in parts)
-    # Named for the result whose job alone looks for copies, so that what a kill leaves is removed with its leftovers.
-    with TemporaryDirectory(dir=scratch, prefix=scratch_prefix("compendium.h5ad")) as folder:
+    # Named for the result, so that what a kill leaves is removed with its leftovers.
+    with TemporaryDirectory(dir=result.parent, prefix=scratch_prefix(result.name)) as folder:
         path = Path(folder, "scores")
         blocks = (block for part in parts for block in part.blocks(genes))
         allocate(path, 4 * samples * len(genes))

@@ -1,7 +1,8 @@
 """What models learn from and are asked about: rows of a normalised matrix, in memory or block by block."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,8 @@ from landex.h5ad import Block, Matrix, open_matrix
 from landex.parts import rows_of_part
 
 Mask = NDArray[np.bool_]
+
+_logger = logging.getLogger(__name__)
 
 # Samples of a block of examples: enough for products near the machine's peak, and at 10,000 genes 80 MB.
 ROWS_OF_BLOCK = 2048
@@ -43,7 +46,7 @@ class ExampleSource(Protocol):
     def landmarks(self) -> int: ...  # noqa: D102
 
     def blocks(self, rows: int = ROWS_OF_BLOCK) -> Iterator["Examples"]:
-        """Yield consecutive samples, at most `rows` at a time.
+        """Yield consecutive samples, `rows` at a time and the rest in the last block.
 
         Raises
         ------
@@ -246,6 +249,67 @@ def evenly_spaced(source: ExampleSource, most: int) -> Examples:
     )
 
 
+@dataclass(frozen=True)
+class JoinedExamples:
+    """Samples of several sources, one source after the other; see `ExampleSource`.
+
+    Attributes
+    ----------
+    sources
+        At least one, of the same landmarks and targets.
+    """
+
+    sources: Sequence[ExampleSource]
+
+    @property
+    def samples(self) -> list[str]:
+        """Names of the samples."""
+        return [sample for source in self.sources for sample in source.samples]
+
+    @property
+    def features(self) -> pd.DataFrame:
+        """A row a target."""
+        return self.sources[0].features
+
+    @property
+    def landmarks(self) -> int:
+        """Number of landmarks."""
+        return self.sources[0].landmarks
+
+    def blocks(self, rows: int = ROWS_OF_BLOCK) -> Iterator[Examples]:
+        """Yield consecutive samples."""
+        count = len(self.samples)
+        for start in range(0, count, rows):
+            yield self.take(np.arange(start, min(start + rows, count)))
+
+    def load(self) -> Examples:
+        """Return all samples in memory."""
+        return self._joined([source.load() for source in self.sources])
+
+    def take(self, rows: NDArray[np.intp]) -> Examples:
+        """Return some samples, in increasing order, in memory."""
+        ends = np.cumsum([len(source.samples) for source in self.sources])
+        places = np.split(rows, np.searchsorted(rows, ends[:-1]))
+        starts = [0, *ends[:-1]]
+        taken = [
+            source.take(place - start)
+            for source, place, start in zip(self.sources, places, starts, strict=True)
+            if len(place)
+        ]
+        return self._joined(taken)
+
+    def _joined(self, parts: Sequence[Examples]) -> Examples:
+        if len(parts) == 1:
+            return parts[0]
+        return Examples(
+            np.concatenate([part.inputs for part in parts]),
+            np.concatenate([part.targets for part in parts]),
+            np.concatenate([part.measured for part in parts]),
+            [sample for part in parts for sample in part.samples],
+            self.features,
+        )
+
+
 @contextmanager
 def open_parts(
     normalised: str | Path, split: str | Path, *parts: str, targets: slice = slice(None)
@@ -253,6 +317,38 @@ def open_parts(
     """Open parts of the normalised compendium, in the order asked for, with all targets or some."""
     with open_matrix(normalised) as matrix:
         yield [StoredExamples(matrix, rows_of_part(split, part), targets=targets) for part in parts]
+
+
+@contextmanager
+def open_training(
+    normalised: str | Path, split: str | Path, auxiliary: str | Path | None, targets: slice = slice(None)
+) -> Iterator[tuple[ExampleSource, StoredExamples]]:
+    """Open what a model learns from and the select part.
+
+    Parameters
+    ----------
+    normalised, split
+        The normalised compendium and its parts.
+    auxiliary
+        Samples of auxiliary cohorts, which join the training part; None for none.
+    targets
+        The targets to take.
+
+    Raises
+    ------
+    UserError
+        If the auxiliary samples have other genes than the compendium.
+    """
+    with ExitStack() as opened:
+        training, select = opened.enter_context(open_parts(normalised, split, "training", "select", targets=targets))
+        if auxiliary is None:
+            yield training, select
+            return
+        others = StoredExamples(opened.enter_context(open_matrix(auxiliary)), targets=targets)
+        if others.landmarks != training.landmarks or not others.features.index.equals(training.features.index):
+            raise UserError(f"{auxiliary}: has other genes than {normalised}; delete both and run again")
+        _logger.info("%d training samples, and %d of auxiliary cohorts", len(training.samples), len(others.samples))
+        yield JoinedExamples([training, others]), select
 
 
 def read_parts(normalised: str | Path, split: str | Path, *parts: str) -> list[Examples]:

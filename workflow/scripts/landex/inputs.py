@@ -8,6 +8,7 @@ from landex.errors import UserError
 from landex.formats.endings import SUFFIXES
 from landex.geo.heads import check_platform_in_file
 from landex.geo.layout import family_name, file_of_source, kept_in
+from landex.model_entries import auxiliary_cohorts
 
 
 def input_problems(config: Mapping[str, Any]) -> list[str]:
@@ -16,11 +17,12 @@ def input_problems(config: Mapping[str, Any]) -> list[str]:
     for section, sources in (
         ("compendium.sources", config["compendium"]["sources"]),
         ("external", config["external"]),
+        ("auxiliary", auxiliary_cohorts(config)),
     ):
         for name, source in sources.items():
             found = list(_series_problems(source, config) if "geo" in source else _matrix_problems(source["matrix"]))
             # A source that may be left out is left out when its turn comes.
-            if "geo" in source and section != "external" and config["geo"]["on_error"] == "skip":
+            if "geo" in source and section == "compendium.sources" and config["geo"]["on_error"] == "skip":
                 found = []
             problems += [f"{section}.{name}: {problem}" for problem in found]
             tables = {key: source[key] for key in ("annotation", "lengths") if source.get(key, "geo") != "geo"}

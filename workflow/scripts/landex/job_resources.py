@@ -50,6 +50,8 @@ DEMANDS = {
     "references": Demand(1200, {"compendium": 0.05}),
     "normalise": Demand(1200, {"compendium": 0.05}),
     "normalise_external": Demand(1200, {"cohort": 0.2}),
+    # A cohort's profiles, and those of each other cohort in turn.
+    "auxiliary": Demand(1200, {"cohorts": 0.3, "compendium": 0.3, "external": 0.3}, minutes=30, minutes_per_gb=60),
     # Normal equations in float64, and blocks of rows.
     "ols": Demand(1200, {"normalised": 0.1}),
     "ridge": Demand(1200, {"normalised": 0.1}, minutes=30),

@@ -52,7 +52,7 @@ def model_settings(entry: Mapping[str, Any]) -> Settings:
         # The paper trains deeper networks with the lower of its two rates.
         if preset == "dgex" and len(entry.get("hidden", settings["hidden"])) > 1:
             settings["learning_rate"] = 3e-4
-        settings.update({key: value for key, value in entry.items() if key not in ("kind", "preset")})
+        settings.update({key: value for key, value in entry.items() if key not in ("kind", "preset", "auxiliary")})
         # A preset's normal scores give way to what they do not go with.
         if "target_scaling" not in entry and _target_scaling_problem(settings):
             settings["target_scaling"] = "range"
@@ -67,6 +67,22 @@ def _whole(value: Any, like: Any) -> Any:
         return [_whole(item, like[0]) if like else item for item in value]
     # What may be null is a whole number else.
     return int(value) if value is not None and (like is None or type(like) is int) else value
+
+
+def learns_from_auxiliary(entry: Mapping[str, Any]) -> bool:
+    """Tell whether a model learns from the auxiliary cohorts too."""
+    return bool(entry.get("auxiliary", False))
+
+
+def auxiliary_cohorts(config: Mapping[str, Any]) -> Settings:
+    """Return the auxiliary cohorts of a completed config that a model learns from.
+
+    One that is a source or an external cohort too, by name, is just that.
+    """
+    if not any(map(learns_from_auxiliary, config["models"].values())):
+        return {}
+    taken = config["compendium"]["sources"].keys() | config["external"].keys()
+    return {name: source for name, source in config["auxiliary"].items() if name not in taken}
 
 
 def network_settings(entry: Mapping[str, Any]) -> Settings:
@@ -140,6 +156,8 @@ def model_problems(models: Mapping[str, Settings], baseline: str) -> Iterator[st
 def _setting_problems(name: str, entry: Settings) -> Iterator[str]:
     kind, grid = entry["kind"], entry.get("grid", {})
     known = {"kind", "grid"} | NETWORK_KEYS if kind == NETWORK else {"kind"} | KINDS[kind].defaults.keys()
+    # A blend learns from the validation samples alone.
+    known |= {"auxiliary"} if kind != BLEND else set()
     if unknown := entry.keys() - known:
         for key in sorted(unknown):
             yield f"models.{name}.{key}: a model of kind {kind} has no such setting"

@@ -14,7 +14,7 @@ _KEYS = ("file", "values", "group", "annotation")
 
 
 def expanded_sources(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a completed config whose sources and external cohorts name no lists.
+    """Return a completed config whose sources, external and auxiliary cohorts name no lists.
 
     An entry `{list: path, ...}` becomes one a row of the table, named `{series}-{platform}`, with the other settings of
     the entry; a cell of the columns file, values, group and annotation that is not empty goes before them.
@@ -25,7 +25,8 @@ def expanded_sources(config: Mapping[str, Any]) -> dict[str, Any]:
         If a table cannot be read, has something else than accessions, or names an entry that is there already.
     """
     compendium = {**config["compendium"], "sources": _expanded(config["compendium"]["sources"], "compendium.sources")}
-    return {**config, "compendium": compendium, "external": _expanded(config["external"], "external")}
+    others = {section: _expanded(config[section], section) for section in ("external", "auxiliary")}
+    return {**config, "compendium": compendium, **others}
 
 
 def _expanded(sources: Mapping[str, Any], section: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from landex.grids import expanded
 from landex.kinds import BLEND
+from landex.model_entries import learns_from_auxiliary
 from landex.spelling import nearest
 
 
@@ -35,5 +36,13 @@ def variation_problems(config: Mapping[str, Any]) -> Iterator[str]:
         for name in config["evaluation"][section]["models"]:
             if name not in models:
                 yield f"{place}: there is no model {name}{nearest(name, models)}"
+            elif section == "generalisation" and (pooled := _learning_from_auxiliary(name, models)):
+                yield f"{place}: {pooled} learns from auxiliary cohorts, which are normalised for the run's own split"
             elif section == "importance" and models[name]["kind"] == BLEND:
                 yield f"{place}: {name} is a blend; name the models that it combines"
+
+
+def _learning_from_auxiliary(name: str, models: Mapping[str, Mapping[str, Any]]) -> str:
+    """Name the model that learns from auxiliary cohorts: this one, or one that it combines; empty where none does."""
+    fitted = [name, *models[name].get("members", [])]
+    return next((one for one in fitted if learns_from_auxiliary(models.get(one, {}))), "")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from landex.classes import load_class
-from landex.examples import open_parts
+from landex.examples import open_training
 from landex.models import Estimator, write_metrics, write_model, write_targets
 
 
@@ -17,6 +17,7 @@ def fit_baseline(
     threads: int,
     normalised: str | Path,
     split: str | Path,
+    auxiliary: str | Path | None,
     weights: str | Path,
     metrics: str | Path,
     targets: str | Path,
@@ -31,6 +32,8 @@ def fit_baseline(
         Cores to use.
     normalised, split
         The normalised compendium and its parts; test samples are not read.
+    auxiliary
+        Samples of auxiliary cohorts to learn from too; None for none.
     weights, metrics, targets
         weights.h5, metrics.json, and targets.tsv: what was chosen and reached for every target.
 
@@ -40,7 +43,7 @@ def fit_baseline(
         If a value is not finite, with its place.
     """
     estimate: Estimator = load_class(estimator)(**settings)
-    with open_parts(normalised, split, "training", "select") as (training, select):
+    with open_training(normalised, split, auxiliary) as (training, select):
         began = time.perf_counter()
         fitted = estimate.fit(training, select, threads)
         seconds = time.perf_counter() - began

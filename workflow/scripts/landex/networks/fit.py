@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from landex.classes import load_class
 from landex.errors import UserError
-from landex.examples import ExampleSource, open_parts
+from landex.examples import ExampleSource, open_training
 from landex.h5ad import open_matrix
 from landex.job import terminal
 from landex.models import write_metrics, write_model
@@ -40,6 +40,7 @@ def fit_network(
     threads: int,
     normalised: str | Path,
     split: str | Path,
+    auxiliary: str | Path | None,
     scratch: str | Path,
     code: str,
     weights: str | Path,
@@ -65,6 +66,8 @@ def fit_network(
         Cores to use.
     normalised, split
         The normalised compendium and its parts; test samples are not read.
+    auxiliary
+        Samples of auxiliary cohorts to learn from too; None for none.
     scratch
         Folder of this training alone, for checkpoints; it is gone when the training has ended.
     code
@@ -83,13 +86,13 @@ def fit_network(
     if wanted.normalisation == "batch" and len(device.names) > 1:
         # Every card would have statistics of its own share.
         raise UserError("batch normalisation goes with one card only; set train.gpus: 1 or normalisation: layer")
-    checkpoints = Checkpoints(
-        scratch, _key(code, settings, part, ridge, device, [normalised, split]), train["checkpoint_minutes"]
-    )
+    inputs = [path for path in (normalised, split, auxiliary) if path is not None]
+    key = _key(code, settings, part, ridge, device, inputs)
+    checkpoints = Checkpoints(scratch, key, train["checkpoint_minutes"])
     began = time.perf_counter()
     targets = _targets_of(normalised, part)
     with ExitStack() as opened:
-        training, select = opened.enter_context(open_parts(normalised, split, "training", "select", targets=targets))
+        training, select = opened.enter_context(open_training(normalised, split, auxiliary, targets))
         skip = _fitted(ridge, training, select, threads) if ridge else None
         trainer = Trainer(wanted, training, select, skip, device.execution, strategy_of(device))
         _logger.info(

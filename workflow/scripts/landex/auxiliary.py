@@ -1,0 +1,124 @@
+"""Auxiliary cohorts: samples that models may learn from beside the compendium, in their own scaling."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from landex.copies import Part, find_copies
+from landex.errors import UserError
+from landex.files import atomic
+from landex.h5ad import Matrix, create_matrix, open_matrix
+
+Mask = NDArray[np.bool_]
+
+_logger = logging.getLogger(__name__)
+
+# A sample that was normalised otherwise here than there lies farther from itself than a copy within a compendium does
+# (a correlation of .995 instead of .9998), and leaving a stranger out costs little.
+DISTANCE = 0.1
+
+
+@dataclass(frozen=True)
+class AuxiliaryCohort:
+    """One auxiliary cohort: its name, its values as they came, and normalised with its own scaling."""
+
+    name: str
+    cohort: Path
+    normalised: Path
+
+
+def write_auxiliary(
+    auxiliary: Sequence[AuxiliaryCohort], others: Mapping[str, Path], matrix: Path, duplicates: Path, threads: int = 1
+) -> None:
+    """Gather the samples of auxiliary cohorts that no other cohort holds.
+
+    A sample that the compendium or an external cohort holds too goes, and so does one that an auxiliary cohort before
+    its own holds: nothing is learnt from what is tested on, and nothing twice. A target counts in a cohort that
+    measures it in all samples: single gaps would make more sets of samples than models can be fitted to one by one.
+
+    Parameters
+    ----------
+    auxiliary
+        The auxiliary cohorts, in their order; those too small for own scaling are left out.
+    others
+        The compendium and the external cohorts, log2, by name.
+    matrix
+        Result: X in z-scores by each cohort's own mean and deviation, genes as in the normalised compendium; layer
+        `measured`; samples named `{cohort}:{sample}`.
+    duplicates
+        Result: a table of the copies, see `copies.COLUMNS`.
+    threads
+        Threads; the result is the same with any number.
+
+    Raises
+    ------
+    UserError
+        If no sample is left.
+    """
+    matrix.parent.mkdir(parents=True, exist_ok=True)
+    known = [Part.read(name, path) for name, path in others.items()]
+    chosen, tables = list[_Chosen](), list[pd.DataFrame]()
+    for cohort in auxiliary:
+        part = Part.read(cohort.name, cohort.cohort)
+        copies = find_copies([part], known, part.var.index, DISTANCE, matrix, threads)
+        known.append(part)
+        tables.append(copies.table)
+        chosen += _chosen(cohort, np.flatnonzero(copies.kept))
+    if not chosen:
+        raise UserError(
+            f"auxiliary: no sample is left of {', '.join(cohort.name for cohort in auxiliary)}: the compendium or an "
+            "external cohort holds them, or they are too few; add a cohort, or set these to null"
+        )
+    with atomic(duplicates) as temporary:
+        pd.concat(tables).to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    _write_matrix(chosen, matrix)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Samples of one cohort to learn from: their rows in its normalised matrix, and their table."""
+
+    normalised: Path
+    rows: NDArray[np.intp]
+    obs: pd.DataFrame
+
+
+def _chosen(cohort: AuxiliaryCohort, rows: NDArray[np.intp]) -> Iterator[_Chosen]:
+    with open_matrix(cohort.normalised) as matrix:
+        _logger.info("%s: %d of %d samples kept", cohort.name, len(rows), len(matrix.obs))
+        if len(rows) and not matrix.has_layer("own"):
+            _logger.warning("%s: %d samples are too few for own scaling; left out", cohort.name, len(matrix.obs))
+        elif len(rows):
+            names = pd.Index(f"{cohort.name}:" + matrix.obs.index[rows].astype(str), name="sample")
+            yield _Chosen(cohort.normalised, rows, matrix.obs.iloc[rows].set_axis(names, axis=0))
+
+
+def _write_matrix(chosen: Sequence[_Chosen], path: Path) -> None:
+    with open_matrix(chosen[0].normalised) as first:
+        var = first.var
+    is_landmark = (var["role"] == "landmark").to_numpy()
+    with create_matrix(path, pd.concat([cohort.obs for cohort in chosen]), var) as out:
+        start = 0
+        for cohort in chosen:
+            with open_matrix(cohort.normalised) as matrix:
+                complete = _complete(matrix, cohort.rows)
+                for place, values in matrix.blocks(cohort.rows, "own"):
+                    at = slice(start + place.start, start + place.stop)
+                    counts = matrix.read(cohort.rows[place], "measured").astype(bool) & complete
+                    # Landmarks that were not measured were filled in; targets that do not count are 0.
+                    out.write(at, np.where(counts | is_landmark, values, 0))
+                    out.write(at, counts, "measured")
+            start += len(cohort.rows)
+
+
+def _complete(matrix: Matrix, rows: NDArray[np.intp]) -> Mask:
+    """Tell which genes are measured in all of some samples."""
+    complete = np.ones(len(matrix.var), bool)
+    for _, measured in matrix.blocks(rows, "measured"):
+        complete &= measured.astype(bool).all(axis=0)
+    return complete
