@@ -28,6 +28,8 @@ MODELS = {"ols": "ols", "ridge": "ridge", "relu_tanh": "network", "dgex": "netwo
 VIEWS = {"test": ["training"], "kidney": ["training", "own"], "geuvadis": ["training", "own"]}
 # Samples of the cohorts, rejected ones among them; the compendium has one fewer, a duplicate.
 SAMPLES = {"gdsc": 200, "kidney": 17, "geuvadis": 85}
+# The model that learnt from an auxiliary cohort too.
+POOLED, AUXILIARY_SAMPLES = "ols", 30
 WEIGHED = ("ridge", "deep")
 EPOCHS = 12
 LANDMARKS = 20
@@ -42,6 +44,7 @@ SETTINGS = Settings(
         "kidney": {"geo": "GSE781", "platform": "GPL96"},
         "geuvadis": {"matrix": "resources/demo/geuvadis.tsv.gz", "values": "counts"},
     },
+    auxiliary={"leukaemia": {"matrix": "resources/demo/leukaemia.h5ad", "values": "log2"}},
     materials={
         "collapse": "mean", "duplicates": {"distance": 0.02}, "landmarks": "resources/genes/landmarks.tsv",
         "targets": "measured", "preprocessing": "landex", "normalise": {"fewest_landmarks": 0.5, "ties": "mean_rank"},
@@ -115,7 +118,9 @@ def simulated_files(
         path for model in WEIGHED if model in models for path in _importance(folder, model, genes, random)
     ]
     shown = dict.fromkeys(("ridge", best_model(records, "ridge")))
-    return files | _write_samples(folder, genes, list(shown), files["split"], files["quality"], random)
+    files |= _write_samples(folder, genes, list(shown), files["split"], files["quality"], random)
+    # No sample of an auxiliary cohort is shown.
+    return {**files, "quality": [*files["quality"], _quality(folder, "leukaemia", "ALL", "", AUXILIARY_SAMPLES)]}
 
 
 def _write_evaluations(
@@ -218,7 +223,10 @@ def _metrics(folder: Path, model: str, kind: str, rank: int) -> str:
     kept = 9 if network and model not in PIECES else None
     values = {
         "kind": kind, "preset": model if network else None,
-        "settings": {"hidden": [512, 512], "dropout": 0.5, "loss": "mae"} if network else {},
+        "settings": (
+            {"hidden": [512, 512], "dropout": 0.5, "loss": "mae"} if network
+            else {"auxiliary": AUXILIARY_SAMPLES} if model == POOLED else {}
+        ),
         "parameters": 1_000_000 + rank, "seconds": 75.2 * (rank + 1), "peak_memory_mb": 512.0 * (rank + 1),
         "device": "CPU, 2 threads", "select_mae": 0.6 - 0.01 * rank, "best_epoch": kept,
         "epochs": EPOCHS if network else None, "stopped": "no better for 3 epochs" if network else None,

@@ -175,6 +175,7 @@ def test_the_facts_of_samples_split_and_genes_are_told(page: Page) -> None:
         "1.0 %",
     ]
     assert cohort in rows
+    assert ["leukaemia", "auxiliary", "ALL"] in [row[:3] for row in rows]
     assert ["geuvadis", "counts", "83", "0.10", "2.00", "5.00", "80.00", "900.00", "25,000.00"] in rows
     assert ["training", "fitting, references and scaling", "159", "1"] in rows
     assert ["gdsc4", "gdsc", "1", "0.0123"] in rows
@@ -219,7 +220,8 @@ def without_parts(run: Run) -> Run:
         generalisation=run.generalisation.head(0), learning_curve=run.learning_curve.head(0),
         trust={name: run.trust[name] for name in linear}, outliers={"test": run.outliers["test"]},
         observed=[replace(run.observed[0], predicted=dict.fromkeys(linear, run.observed[0].truth))],
-        profiles=run.profiles[:1], quality={"gdsc": run.quality["gdsc"]}, settings=replace(SETTINGS, external={}),
+        profiles=run.profiles[:1], quality={"gdsc": run.quality["gdsc"]},
+        settings=replace(SETTINGS, external={}, auxiliary={}),
     )  # fmt: skip
 
 
@@ -332,6 +334,11 @@ def test_the_methods_stand_in_the_page_and_ready_to_be_copied(page: Page, run: R
     assert all(paragraph in page.text for _, paragraphs in told for paragraph in paragraphs)
     (copied,) = [a["data-text"] for t, a in page.tags if t == "script" and a.get("id") == "methods-text"]
     assert copied == as_text(told)
+    assert (
+        "Beside the compendium ols learnt from the auxiliary cohorts leukaemia (the matrix file leukaemia.h5ad; 30 "
+        "samples; values read as log2), each scaled to z-scores by its own means and deviations"
+        in dict(told)["Data"][0]
+    )
 
 
 def test_settings_are_shown_as_a_config_writes_them() -> None:
@@ -357,12 +364,12 @@ def test_long_lists_of_numbers_are_shown_by_their_ends_and_names_in_full() -> No
 
 
 def test_scale_decisions_and_missing_values_count_the_samples_kept() -> None:
-    facts = materials.cohort_facts("x", columns(), external=False)
+    facts = materials.cohort_facts("x", columns(), "compendium")
     assert [(decision.scale, decision.samples) for decision in facts.scales] == [("linear", 1), ("log2", 1)]
     assert facts.missing == pytest.approx(0.2)
     assert (facts.kept, dict(facts.reasons), facts.rejected) == (2, {"no": 1}, (("c", "S", "no"),))
     assert facts.platforms == ()
-    together = materials.cohort_facts("x", columns(scale="log2"), external=False)
+    together = materials.cohort_facts("x", columns(scale="log2"), "compendium")
     assert together.scales[0].quantiles == (2.0,) * 6
 
 

@@ -88,6 +88,7 @@ rule report:
         baseline=BASELINE,
         sources=in_one_order(SOURCES),
         external=in_one_order(EXTERNAL),
+        auxiliary=in_one_order(AUXILIARY),
         collapse=COLLAPSE,
         duplicates=in_one_order(DUPLICATES),
         landmarks=config["genes"]["landmarks"],

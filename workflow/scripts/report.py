@@ -15,6 +15,7 @@ with job(snakemake.log[0], __file__, snakemake.input, snakemake.output):
         baseline=said.baseline,
         sources=said.sources,
         external=said.external,
+        auxiliary=said.auxiliary,
         materials={name: said[name] for name in materials},
         split=said.split,
         evaluation={**said.certainty, "coverage": said.coverage, "trust": said.bars},

@@ -8,6 +8,7 @@ from landex.grids import cells, expanded, grid_problems
 from landex.kinds import BLEND, KINDS, NETWORK
 from landex.networks.presets import DEFAULT_PRESET, PRESETS
 from landex.spelling import nearest
+from landex.vocabulary import AUXILIARY
 
 Settings = dict[str, Any]
 
@@ -52,7 +53,7 @@ def model_settings(entry: Mapping[str, Any]) -> Settings:
         # The paper trains deeper networks with the lower of its two rates.
         if preset == "dgex" and len(entry.get("hidden", settings["hidden"])) > 1:
             settings["learning_rate"] = 3e-4
-        settings.update({key: value for key, value in entry.items() if key not in ("kind", "preset", "auxiliary")})
+        settings.update({key: value for key, value in entry.items() if key not in ("kind", "preset", AUXILIARY)})
         # A preset's normal scores give way to what they do not go with.
         if "target_scaling" not in entry and _target_scaling_problem(settings):
             settings["target_scaling"] = "range"
@@ -71,7 +72,7 @@ def _whole(value: Any, like: Any) -> Any:
 
 def learns_from_auxiliary(entry: Mapping[str, Any]) -> bool:
     """Tell whether a model learns from the auxiliary cohorts too."""
-    return bool(entry.get("auxiliary", False))
+    return bool(entry.get(AUXILIARY, False))
 
 
 def auxiliary_cohorts(config: Mapping[str, Any]) -> Settings:
@@ -82,7 +83,7 @@ def auxiliary_cohorts(config: Mapping[str, Any]) -> Settings:
     if not any(map(learns_from_auxiliary, config["models"].values())):
         return {}
     taken = config["compendium"]["sources"].keys() | config["external"].keys()
-    return {name: source for name, source in config["auxiliary"].items() if name not in taken}
+    return {name: source for name, source in config[AUXILIARY].items() if name not in taken}
 
 
 def network_settings(entry: Mapping[str, Any]) -> Settings:
@@ -157,7 +158,7 @@ def _setting_problems(name: str, entry: Settings) -> Iterator[str]:
     kind, grid = entry["kind"], entry.get("grid", {})
     known = {"kind", "grid"} | NETWORK_KEYS if kind == NETWORK else {"kind"} | KINDS[kind].defaults.keys()
     # A blend learns from the validation samples alone.
-    known |= {"auxiliary"} if kind != BLEND else set()
+    known |= {AUXILIARY} if kind != BLEND else set()
     if unknown := entry.keys() - known:
         for key in sorted(unknown):
             yield f"models.{name}.{key}: a model of kind {kind} has no such setting"

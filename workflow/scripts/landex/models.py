@@ -15,10 +15,11 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from landex.classes import load_class
-from landex.examples import ExampleSource
+from landex.examples import ExampleSource, JoinedExamples
 from landex.files import atomic
 from landex.h5ad import Block
 from landex.hdf5 import create_hdf5, open_hdf5
+from landex.vocabulary import AUXILIARY
 
 _FORMAT = 2
 
@@ -152,6 +153,13 @@ def validation_error(model: Predictor, select: ExampleSource) -> float:
         total += float(errors[block.measured].sum(dtype=np.float64))
         count += int(block.measured.sum())
     return total / count if count else float("nan")
+
+
+def settings_told(settings: Mapping[str, Any], training: ExampleSource) -> dict[str, Any]:
+    """Return a model's settings for metrics.json: with the number of auxiliary samples that it learnt from, if any."""
+    if not isinstance(training, JoinedExamples):
+        return dict(settings)
+    return {**settings, AUXILIARY: sum(len(source.samples) for source in training.sources[1:])}
 
 
 def write_metrics(path: str | Path, model: Predictor, select: ExampleSource, metrics: Mapping[str, Any]) -> None:

@@ -9,6 +9,10 @@ UNUSED = "unused"
 # How an external cohort's z-scores are made: by the training samples' mean and deviation, or by its own.
 SCALINGS = ("training", "own")
 
+# The section of the config with cohorts that models may learn from beside the compendium, and the setting of those that
+# do; metrics.json has the number of their samples under it.
+AUXILIARY = "auxiliary"
+
 # The model that says every gene's mean, which comparisons hold models against; no config can name one so.
 NULL = "(mean)"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from landex.classes import load_class
 from landex.examples import open_training
-from landex.models import Estimator, write_metrics, write_model, write_targets
+from landex.models import Estimator, settings_told, write_metrics, write_model, write_targets
 
 
 def fit_baseline(
@@ -49,5 +49,6 @@ def fit_baseline(
         seconds = time.perf_counter() - began
         write_model(weights, kind, fitted.model)
         write_targets(targets, fitted)
-        shown = {"kind": kind, "preset": None, "settings": dict(settings), "seconds": seconds, "device": "CPU"}
+        told = settings_told(settings, training)
+        shown = {"kind": kind, "preset": None, "settings": told, "seconds": seconds, "device": "CPU"}
         write_metrics(metrics, fitted.model, select, {**shown, **fitted.found})

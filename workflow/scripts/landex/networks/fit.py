@@ -18,7 +18,7 @@ from landex.errors import UserError
 from landex.examples import ExampleSource, open_training
 from landex.h5ad import open_matrix
 from landex.job import terminal
-from landex.models import write_metrics, write_model
+from landex.models import settings_told, write_metrics, write_model
 from landex.networks.checkpoints import Checkpoints, checkpoint_key
 from landex.networks.course import Listener, write_history
 from landex.networks.devices import Device, DeviceWishes, choose_device, peak_gpu_memory_mb, sgemm_gflops, strategy_of
@@ -112,7 +112,12 @@ def fit_network(
         model = NetworkModel([[trained.network]])
         write_model(weights, "network", model)
         write_history(history, trained.course.history, "1.1")
-        shown = {"kind": "network", "preset": preset, "settings": dict(settings), "device": device.description}
+        shown = {
+            "kind": "network",
+            "preset": preset,
+            "settings": settings_told(settings, training),
+            "device": device.description,
+        }
         cost = {"seconds": before + trained.course.wall, **_cost(trained, len(training.samples), device)}
         write_metrics(metrics, model, select, {**shown, **cost, **describe_training(trained)})
     checkpoints.clear()

@@ -24,12 +24,12 @@ class ScaleDecision:
 class CohortFacts:
     """One cohort: its samples' fate, and what decided about their scale.
 
-    `missing` is the mean share of values missing in the samples kept; `rejected` lists sample, series and
-    reason of those that were not.
+    `role` says what it is for: compendium, auxiliary, or external test. `missing` is the mean share of values missing
+    in the samples kept; `rejected` lists sample, series and reason of those that were not.
     """
 
     name: str
-    external: bool
+    role: str
     series: tuple[str, ...]
     platforms: tuple[str, ...]
     kept: int
@@ -39,7 +39,7 @@ class CohortFacts:
     rejected: tuple[tuple[str, str, str], ...]
 
 
-def cohort_facts(name: str, quality: pd.DataFrame, *, external: bool) -> CohortFacts:
+def cohort_facts(name: str, quality: pd.DataFrame, role: str) -> CohortFacts:
     """Sum up a cohort's table of samples (results/cohorts/{cohort}.qc.tsv)."""
     kept = quality[quality["kept"] == 1]
     rejected = quality[quality["kept"] == 0]
@@ -49,7 +49,7 @@ def cohort_facts(name: str, quality: pd.DataFrame, *, external: bool) -> CohortF
     )
     return CohortFacts(
         name=name,
-        external=external,
+        role=role,
         series=tuple(quality["series"].unique()),
         platforms=tuple(platform for platform in quality["platform"].unique() if platform),
         kept=len(kept),

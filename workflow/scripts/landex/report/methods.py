@@ -11,6 +11,7 @@ from landex.report.citations import CITATIONS, KINDS
 from landex.report.materials import part_facts
 from landex.report.run import Run
 from landex.report.wording import counted, duration, listed, memory, setting
+from landex.vocabulary import AUXILIARY
 
 # What computed the numbers; those that are not installed beside the report are left out.
 _PACKAGES = (
@@ -69,6 +70,13 @@ def _cohorts(run: Run, text: _Text) -> str:
     external = [_cohort(run, name, entry, text) for name, entry in run.settings.external.items()]
     if external:
         told.append(f"No model, scaler or threshold learnt from the external cohorts {listed(external)}")
+    pooled = [name for name, record in run.models.items() if AUXILIARY in record.settings]
+    auxiliary = [_cohort(run, name, entry, text) for name, entry in run.settings.auxiliary.items()]
+    if pooled and auxiliary:
+        told.append(
+            f"Beside the compendium {listed(pooled)} learnt from the auxiliary cohorts {listed(auxiliary)}, each "
+            "scaled to z-scores by its own means and deviations, without samples that any other cohort holds"
+        )
     collapse = str(run.settings.materials["collapse"])
     return (
         f"{'. '.join(told)}. {_COLLAPSED.get(collapse, f'Probes were averaged per gene by the lists of {collapse}.')}"

@@ -83,9 +83,7 @@ def page_content(run: Run) -> dict[str, Any]:
         "importance": {model: _importance(found.landmarks) for model, found in run.importance.items()},
         "heatmaps": [model for model, found in run.importance.items() if len(found.heatmap)],
         "outliers": _outliers(run),
-        "cohorts": [
-            materials.cohort_facts(name, table, external=name in run.external) for name, table in run.quality.items()
-        ],
+        "cohorts": [materials.cohort_facts(name, table, run.role_of(name)) for name, table in run.quality.items()],
         "profiles": [profile.cohort for profile in run.profiles],
         "compendium": COMPENDIUM,
         "duplicates": materials.duplicate_facts(run.duplicates),

@@ -25,7 +25,7 @@ class Settings:
     ----------
     baseline
         `report.baseline`.
-    sources, external
+    sources, external, auxiliary
         Entries of the cohorts.
     materials
         The rest of what decides on samples and genes: collapse, duplicates, landmarks, targets, preprocessing,
@@ -39,6 +39,7 @@ class Settings:
     baseline: str
     sources: Mapping[str, Mapping[str, Any]]
     external: Mapping[str, Mapping[str, Any]]
+    auxiliary: Mapping[str, Mapping[str, Any]]
     materials: Mapping[str, Any]
     split: Mapping[str, Any]
     evaluation: Mapping[str, Any]
@@ -130,6 +131,12 @@ class Run:
     def external(self) -> list[str]:
         """Cohorts that nothing learns from."""
         return list(self.settings.external)
+
+    def role_of(self, cohort: str) -> str:
+        """Say what a cohort is for."""
+        roles = dict.fromkeys(self.settings.external, "external test")
+        roles |= dict.fromkeys(self.settings.auxiliary, "auxiliary")
+        return roles.get(cohort, "compendium")
 
     @property
     def network(self) -> str | None:
