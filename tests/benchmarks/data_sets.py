@@ -90,16 +90,36 @@ def gdsc(folder: Path, seed: int, looking: bool, step: int) -> Case:
 def platforms(folder: Path, step: int) -> Case:
     """Make the cell lines ready, and cohorts of other platforms: the default run's, leukaemia, and TCGA where it is."""
     project = copy_of_project(folder)
-    external: dict[str, Any] = {
-        "leukaemia": {"matrix": "resources/demo/leukaemia.h5ad", "values": "log2", "genes": "symbol"}
-    }
+    external = {name: entry for name, entry in outsiders(project).items() if name in ("leukaemia", "tcga")}
+    cohorts = ["geuvadis", "kidney", *external]
+    return made_ready(project, "platforms", {"external": external}, cohorts, False, step)
+
+
+def strangers(folder: Path, step: int) -> Iterator[Case]:
+    """Make the cell lines ready with every cohort of other platforms left out in turn, all others being auxiliary."""
+    for left_out in outsiders(copy_of_project(folder / "names")):
+        project = copy_of_project(folder / left_out)
+        others = outsiders(project)
+        overlay = {
+            "external": {"kidney": None, "geuvadis": None, left_out: others.pop(left_out)},
+            "auxiliary": {"gdsc": None, "leukaemia": None, "bladder": None, **others},
+        }
+        yield made_ready(project, "strangers", overlay, [left_out], False, step)
+
+
+def outsiders(project: Path) -> dict[str, Any]:
+    """Return the cohorts of other platforms: the project's own, and those beside the checkout where they are there."""
+    config = yaml.safe_load((project / "config.yaml").read_text(encoding="utf-8"))
+    own = {"leukaemia": config["auxiliary"]["leukaemia"], "bladder": config["auxiliary"]["bladder"]}
+    found: dict[str, Any] = {**config["external"], **own}
+    if is_there("HG-U133A", [MATRICES / name for name, _ in HGU133A.values()]):
+        found |= {name: entry for name, entry in studies().items() if name not in found}
     files = list(tumour_files().values())
     if is_there("TCGA", files):
         tumours = [pd.read_csv(file, sep="\t", index_col=0) for file in files]
         pd.concat(tumours, axis=1, join="inner").to_csv(project / "tcga.tsv", sep="\t", index_label="gene")
-        external["tcga"] = {"matrix": "tcga.tsv", "values": "counts", "genes": "ensembl"}
-    cohorts = ["geuvadis", "kidney", *external]
-    return made_ready(project, "platforms", {"external": external}, cohorts, False, step)
+        found["tcga"] = {"matrix": "tcga.tsv", "values": "counts", "genes": "ensembl"}
+    return found
 
 
 def is_there(name: str, files: Sequence[Path]) -> bool:
@@ -112,11 +132,15 @@ def is_there(name: str, files: Sequence[Path]) -> bool:
 
 def hgu133a(folder: Path, step: int) -> Iterator[Case]:
     """Make the studies on HG-U133A ready, each left out in turn; none where the files are not there."""
-    sources = {
+    return leaving_one_out("hgu133a", studies(), folder, step)
+
+
+def studies() -> dict[str, Any]:
+    """Return the studies on HG-U133A, there or not."""
+    return {
         study: {"matrix": str(MATRICES / name), "values": values, "genes": "probe", "platform": "GPL96"}
         for study, (name, values) in HGU133A.items()
     }
-    return leaving_one_out("hgu133a", sources, folder, step)
 
 
 def tcga_types(folder: Path, step: int) -> Iterator[Case]:

@@ -32,7 +32,7 @@ from cluster.slurm import Size, Slurm, missing, slurm
 GROUPS = {
     "data": (
         *("retrieve", "cohort_series", "cohort_matrix", "compendium", "roles", "split", "thin_split"),
-        *("references", "normalise", "normalise_external"),
+        *("references", "normalise", "normalise_external", "auxiliary"),
     ),
     "baselines": ("baseline",),
     "tests": (

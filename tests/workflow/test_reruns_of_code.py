@@ -234,7 +234,7 @@ RULES_OF_MODULES: dict[str, tuple[str, ...]] = {
     "scores": (*WITH_SCORES, "bundle", "infer", "report"),
     "spelling": ("infer",),
     "summary": ("judge", "summarise", "report"),
-    "tsv": (*FROM_COHORTS, "report"),
+    "tsv": (*(rule for rule in FROM_COHORTS if rule != "auxiliary"), "report"),
     "source_lists": (),
     "variations": (),
     "vocabulary": (*FROM_PARTS, "cohort_series", "cohort_matrix", "summarise", "report"),
