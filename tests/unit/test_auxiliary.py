@@ -127,15 +127,18 @@ def test_a_target_with_a_gap_counts_in_no_sample_of_its_cohort(files: Files) -> 
     assert not values[:8, 50].any() and values[8:, 50].all() and values[:, 2].all()
 
 
-def test_a_cohort_too_small_for_its_own_scaling_is_left_out_and_none_left_is_said(files: Files) -> None:
+def test_a_cohort_without_its_own_scaling_is_left_out_and_all_of_them_may_be(
+    files: Files, compendium: tuple[Path, Path]
+) -> None:
     small, others = files.auxiliary("small", drawn(1, 4), own=False), {"compendium": files.cohort("c", drawn(3, 9))}
     matrix, _ = files.gather([small, files.auxiliary("two", drawn(2, 6))], others)
     with open_matrix(matrix) as gathered:
         assert gathered.obs["source"].unique().tolist() == ["two"]
-    matrix.unlink()
-    with pytest.raises(UserError, match="auxiliary: no sample is left of small"):
-        files.gather([small], others)
-    assert not matrix.exists()
+    matrix, duplicates = files.gather([small], others)
+    assert duplicates.empty
+    # A model that would learn from them learns from the compendium alone.
+    with open_training(*compendium, matrix) as (training, _):
+        assert training.samples == [f"s{row}" for row in range(28)]
 
 
 def examples(seed: int, samples: int, targets: int = 3) -> Examples:

@@ -94,10 +94,10 @@ def chain(tmp_path_factory: pytest.TempPathFactory, resources: Path) -> Chain:
 
 
 @pytest.fixture(scope="module")
-def normalise_cohort(chain: Chain) -> Callable[[str, list[str], NDArray[np.float32]], Path]:
+def normalise_cohort(chain: Chain) -> Callable[..., Path]:
     """Write an external cohort and normalise it against the chain's references."""
 
-    def run(name: str, genes: list[str], values: NDArray[np.float32]) -> Path:
+    def run(name: str, genes: list[str], values: NDArray[np.float32], optional: bool = False) -> Path:
         cohort = write_cohort(chain.path(f"{name}.h5ad"), genes, values, name)
         normalise_external(
             cohort,
@@ -105,6 +105,7 @@ def normalise_cohort(chain: Chain) -> Callable[[str, list[str], NDArray[np.float
             chain.path("split.tsv"),
             chain.path("references.h5"),
             chain.normalised(name),
+            optional=optional,
         )
         return chain.normalised(name)
 
@@ -266,6 +267,20 @@ def test_too_few_landmarks_are_refused_with_their_number(chain: Chain, normalise
     ):
         normalise_cohort("poor", genes, expression(7, 6, len(genes)))
     assert not chain.normalised("poor").exists()
+
+
+@pytest.mark.parametrize("measured", ["few landmarks", "no target"])
+def test_an_optional_cohort_that_measures_too_little_comes_without_samples(
+    chain: Chain, normalise_cohort: Callable[..., Path], measured: str
+) -> None:
+    references = References.read(chain.path("references.h5"))
+    landmarks = references.inputs.genes
+    genes = landmarks if measured == "no target" else [gene for gene in chain.genes if gene not in landmarks[:11]]
+    path = normalise_cohort("poor", genes, expression(7, 6, len(genes)), optional=True)
+    with open_matrix(path) as matrix:
+        assert matrix.shape == (0, LANDMARKS + TARGETS)
+        assert matrix.var.index.equals(references.features.index)
+        assert not matrix.has_layer("own")
 
 
 def test_a_cohort_without_targets_is_refused(chain: Chain, normalise_cohort: Callable[..., Path]) -> None:

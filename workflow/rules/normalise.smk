@@ -71,6 +71,7 @@ rule normalise_external:
     params:
         harmonise=lambda wildcards: COHORTS[wildcards.cohort]["harmonise"],
         fewest_landmarks=fewest_landmarks,
+        optional=lambda wildcards: wildcards.cohort in AUXILIARY,
         code=code("normalise_external"),
     script:
         "../scripts/normalise_external.py"

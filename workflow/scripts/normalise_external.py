@@ -13,5 +13,6 @@ with job(snakemake.log[0], __file__, snakemake.input, snakemake.output):
         snakemake.output.matrix,
         snakemake.params.harmonise,
         snakemake.params.fewest_landmarks,
+        snakemake.params.optional,
         snakemake.threads,
     )

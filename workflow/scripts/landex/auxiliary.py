@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from landex.copies import Part, find_copies
-from landex.errors import UserError
 from landex.files import atomic
 from landex.h5ad import Matrix, create_matrix, open_matrix
 
@@ -44,21 +43,16 @@ def write_auxiliary(
     Parameters
     ----------
     auxiliary
-        The auxiliary cohorts, in their order; those too small for own scaling are left out.
+        The auxiliary cohorts, in their order; those without own scaling (too small, too little measured) are left out.
     others
         The compendium and the external cohorts, log2, by name.
     matrix
         Result: X in z-scores by each cohort's own mean and deviation, genes as in the normalised compendium; layer
-        `measured`; samples named `{cohort}:{sample}`.
+        `measured`; samples named `{cohort}:{sample}`. It may have no samples.
     duplicates
         Result: a table of the copies, see `copies.COLUMNS`.
     threads
         Threads; the result is the same with any number.
-
-    Raises
-    ------
-    UserError
-        If no sample is left.
     """
     matrix.parent.mkdir(parents=True, exist_ok=True)
     known = [Part.read(name, path) for name, path in others.items()]
@@ -70,13 +64,12 @@ def write_auxiliary(
         tables.append(copies.table)
         chosen += _chosen(cohort, np.flatnonzero(copies.kept))
     if not chosen:
-        raise UserError(
-            f"auxiliary: no sample is left of {', '.join(cohort.name for cohort in auxiliary)}: the compendium or an "
-            "external cohort holds them, or they are too few; add a cohort, or set these to null"
-        )
+        _logger.warning("no auxiliary sample is left; models learn from the compendium alone")
     with atomic(duplicates) as temporary:
         pd.concat(tables).to_csv(temporary, sep="\t", index=False, float_format="%.6g")
-    _write_matrix(chosen, matrix)
+    with open_matrix(auxiliary[0].normalised) as first:
+        var = first.var
+    _write_matrix(chosen, var, matrix)
 
 
 @dataclass(frozen=True)
@@ -90,19 +83,20 @@ class _Chosen:
 
 def _chosen(cohort: AuxiliaryCohort, rows: NDArray[np.intp]) -> Iterator[_Chosen]:
     with open_matrix(cohort.normalised) as matrix:
+        if not matrix.has_layer("own"):
+            # Too few samples for it, or too little measured, as the log of normalising says.
+            _logger.warning("%s: has no scaling of its own; left out", cohort.name)
+            return
         _logger.info("%s: %d of %d samples kept", cohort.name, len(rows), len(matrix.obs))
-        if len(rows) and not matrix.has_layer("own"):
-            _logger.warning("%s: %d samples are too few for own scaling; left out", cohort.name, len(matrix.obs))
-        elif len(rows):
+        if len(rows):
             names = pd.Index(f"{cohort.name}:" + matrix.obs.index[rows].astype(str), name="sample")
             yield _Chosen(cohort.normalised, rows, matrix.obs.iloc[rows].set_axis(names, axis=0))
 
 
-def _write_matrix(chosen: Sequence[_Chosen], path: Path) -> None:
-    with open_matrix(chosen[0].normalised) as first:
-        var = first.var
+def _write_matrix(chosen: Sequence[_Chosen], var: pd.DataFrame, path: Path) -> None:
+    obs = pd.concat([cohort.obs for cohort in chosen]) if chosen else pd.DataFrame(index=pd.Index([], name="sample"))
     is_landmark = (var["role"] == "landmark").to_numpy()
-    with create_matrix(path, pd.concat([cohort.obs for cohort in chosen]), var) as out:
+    with create_matrix(path, obs, var) as out:
         start = 0
         for cohort in chosen:
             with open_matrix(cohort.normalised) as matrix:

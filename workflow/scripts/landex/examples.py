@@ -347,6 +347,9 @@ def open_training(
         others = StoredExamples(opened.enter_context(open_matrix(auxiliary)), targets=targets)
         if others.landmarks != training.landmarks or not others.features.index.equals(training.features.index):
             raise UserError(f"{auxiliary}: has other genes than {normalised}; delete both and run again")
+        if not others.samples:
+            yield training, select
+            return
         _logger.info("%d training samples, and %d of auxiliary cohorts", len(training.samples), len(others.samples))
         yield JoinedExamples([training, others]), select
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -98,6 +97,7 @@ def normalise_external(
     path: str | Path,
     harmonise: str = "quantiles",
     fewest_landmarks: float = 0.5,
+    optional: bool = False,
     threads: int = 1,
 ) -> None:
     """Normalise an external cohort with the frozen references, in both scalings.
@@ -118,6 +118,8 @@ def normalise_external(
         How samples are brought onto the references: `quantiles`, `distinct_ranks` or `tdm`, see `harmonise`.
     fewest_landmarks
         Share of the landmarks that the cohort has to measure; the others are filled in.
+    optional
+        Whether a cohort that measures too little makes a result without samples instead of an error.
     threads
         Threads; the result is the same with any number.
 
@@ -128,7 +130,12 @@ def normalise_external(
     """
     frozen = References.read(references)
     with open_matrix(cohort) as matrix, open_matrix(compendium) as learnt:
-        _check_measured(cohort, matrix, frozen, fewest_landmarks)
+        if lack := _lack(cohort, matrix, frozen, fewest_landmarks):
+            if not optional:
+                raise UserError(lack)
+            _logger.warning("%s; left out", lack)
+            with create_matrix(path, matrix.obs.iloc[:0], frozen.features):
+                return
         training = np.arange(learnt.shape[0]) if frozen.rules.everything else rows_of_part(split, "training")
         inputs, everything = (
             [gene for gene in side.genes if gene in matrix.var.index] for side in (frozen.inputs, frozen.truth)
@@ -148,17 +155,19 @@ def normalise_external(
         _write(path, matrix, frozen, scaler, own, threads)
 
 
-def _check_measured(cohort: str | Path, matrix: Matrix, frozen: References, fewest_landmarks: float) -> None:
+def _lack(cohort: str | Path, matrix: Matrix, frozen: References, fewest_landmarks: float) -> str:
+    """Say what a cohort measures too few of; empty where it measures enough."""
     landmarks = frozen.inputs.features.index
     found = int(landmarks.isin(matrix.var.index).sum())
     if found < max(1, fewest_landmarks * len(landmarks)):
-        raise UserError(
+        return (
             f"{cohort}: measures {found} of the {len(landmarks)} landmarks; normalise.fewest_landmarks asks for "
             f"{fewest_landmarks:.0%} of them"
         )
     if not frozen.truth.features.index.isin(matrix.var.index).any():
-        raise UserError(f"{cohort}: measures none of the targets, so nothing can be evaluated on it")
+        return f"{cohort}: measures none of the targets, so nothing can be evaluated on it"
     _logger.info("%d of %d landmarks measured", found, len(landmarks))
+    return ""
 
 
 def _method(name: str, frozen: References, matrix: Matrix, genes: list[str]) -> Method:
@@ -185,8 +194,7 @@ def _own_moments(matrix: Matrix, scaler: _Scaler, frozen: References, threads: i
     # In training z-scores, what is added to deviations in quantile units is a share of the training deviation.
     deviation = total.deviations()
     if frozen.rules.added_deviation:
-        features = pd.concat([frozen.inputs.features, frozen.truth.features])
-        added = frozen.rules.added_deviation / features["deviation"].to_numpy()
+        added = frozen.rules.added_deviation / frozen.features["deviation"].to_numpy()
         deviation = np.sqrt(total.squares / np.maximum(total.counts, 1)) + added
     return _Own(total.means.astype(np.float32), deviation.astype(np.float32))
 
@@ -194,9 +202,8 @@ def _own_moments(matrix: Matrix, scaler: _Scaler, frozen: References, threads: i
 def _write(
     path: str | Path, matrix: Matrix, frozen: References, scaler: _Scaler, own: _Own | None, threads: int
 ) -> None:
-    var = pd.concat([frozen.inputs.features, frozen.truth.features])
     with (
-        create_matrix(path, matrix.obs, var, 1 if own is None else 2) as out,
+        create_matrix(path, matrix.obs, frozen.features, 1 if own is None else 2) as out,
         tqdm(total=matrix.shape[0], unit="sample", mininterval=5, desc=Path(path).stem) as progress,
     ):
         for scaled in _scaled(matrix, scaler, own, threads):

@@ -124,6 +124,11 @@ class References:
     occupancy: Occupancy
     rules: Rules = Rules()
 
+    @property
+    def features(self) -> pd.DataFrame:
+        """A row a gene of a normalised matrix, in its order: landmarks, then targets."""
+        return pd.concat([self.inputs.features, self.truth.features])
+
     def reference_of_landmarks(self, landmarks: list[str]) -> Reference:
         """Return the reference of landmarks that are ranked among themselves alone, shape (len(landmarks),).
 
