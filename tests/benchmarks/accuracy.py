@@ -1,7 +1,7 @@
 """How much more accurate than ridge every model of the default config is, on real and on simulated expression.
 
 Usage: bin/python tests/benchmarks/accuracy.py [--quick] [--sets gdsc,platforms,strangers,hgu133a,tcga_types,simulated]
-           [--methods ridge,...] [--splits N] [--simulated N[,N...]] [--locked] [--log]
+           [--methods ridge,...] [--cohorts NAME[,NAME...]] [--splits N] [--simulated N[,N...]] [--locked] [--log]
 
 Data sets, each made ready by landex's workflow in a scratch copy of the project:
     gdsc       cell lines, split 80/10/10 by N seeds (5 by default); tested on their last tenth. 15 % of the lines,
@@ -12,6 +12,7 @@ Data sets, each made ready by landex's workflow in a scratch copy of the project
     strangers  trained on cell lines, each of eight cohorts of other platforms left out in turn, all others auxiliary.
     hgu133a    four studies on HG-U133A, each left out in turn, in both scalings.
     tcga_types six tumour types of TCGA (RNA-seq), each left out in turn, in both scalings.
+               --cohorts leaves out just some of these three sets'.
     simulated  targets that are known to be partly non-linear (nonlinear.py), for N training samples (1000 and 4000).
 TCGA and HG-U133A are taken from ../shared/data/matrices where that is there, and else skipped.
 
@@ -232,7 +233,7 @@ def measure(arguments: argparse.Namespace, harness: Harness, folder: Path) -> No
         harness.hold(platforms(folder / "platforms", step))
     for name, cases in {"strangers": strangers, "hgu133a": hgu133a, "tcga_types": tcga_types}.items():
         if name in arguments.sets:
-            for case in cases(folder / name, step):
+            for case in cases(folder / name, step, arguments.cohorts):
                 harness.hold(case)
     if "simulated" in arguments.sets:
         real = gdsc(folder / "real", 0, False, 1)
@@ -246,6 +247,9 @@ def parsed() -> argparse.Namespace:
     listed = parser.add_argument
     listed("--sets", type=lambda text: text.split(","), help=f"of {','.join(SETS)}")
     listed("--methods", type=lambda text: text.split(","), help="models of the default config, and taaf")
+    listed(
+        "--cohorts", type=lambda text: text.split(","), help="of strangers, hgu133a and tcga_types: which to leave out"
+    )
     listed("--splits", type=int, default=5, help="of gdsc")
     listed("--simulated", type=lambda text: [int(part) for part in text.split(",")], help="numbers of training samples")
     for flag in ("--quick", "--locked", "--log"):

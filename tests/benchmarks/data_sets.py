@@ -95,9 +95,12 @@ def platforms(folder: Path, step: int) -> Case:
     return made_ready(project, "platforms", {"external": external}, cohorts, False, step)
 
 
-def strangers(folder: Path, step: int) -> Iterator[Case]:
-    """Make the cell lines ready with every cohort of other platforms left out in turn, all others being auxiliary."""
-    for left_out in outsiders(copy_of_project(folder / "names")):
+def strangers(folder: Path, step: int, cohorts: Sequence[str] | None) -> Iterator[Case]:
+    """Make the cell lines ready with every cohort of other platforms left out in turn, all others being auxiliary.
+
+    `cohorts` are those to leave out, by default all.
+    """
+    for left_out in cohorts or outsiders(copy_of_project(folder / "names")):
         project = copy_of_project(folder / left_out)
         others = outsiders(project)
         overlay = {
@@ -130,9 +133,9 @@ def is_there(name: str, files: Sequence[Path]) -> bool:
     return not absent
 
 
-def hgu133a(folder: Path, step: int) -> Iterator[Case]:
+def hgu133a(folder: Path, step: int, cohorts: Sequence[str] | None) -> Iterator[Case]:
     """Make the studies on HG-U133A ready, each left out in turn; none where the files are not there."""
-    return leaving_one_out("hgu133a", studies(), folder, step)
+    return leaving_one_out("hgu133a", studies(), folder, step, cohorts)
 
 
 def studies() -> dict[str, Any]:
@@ -143,7 +146,7 @@ def studies() -> dict[str, Any]:
     }
 
 
-def tcga_types(folder: Path, step: int) -> Iterator[Case]:
+def tcga_types(folder: Path, step: int, cohorts: Sequence[str] | None) -> Iterator[Case]:
     """Make the tumour types of TCGA ready (RNA-seq), each left out in turn; none where the files are not there."""
     sources = {}
     for tumour, file in tumour_files().items():
@@ -153,7 +156,7 @@ def tcga_types(folder: Path, step: int) -> Iterator[Case]:
             pd.read_csv(file, sep="\t", index_col=0).to_csv(path, sep="\t", index_label="gene")
         sources[tumour] = {"matrix": str(path), "values": "counts", "genes": "ensembl"}
     # Of the 55,000 Ensembl ids that are counted most are off in most samples.
-    return leaving_one_out("tcga_types", sources, folder, step, {"genes": {"targets": "dgex"}})
+    return leaving_one_out("tcga_types", sources, folder, step, cohorts, {"genes": {"targets": "dgex"}})
 
 
 def tumour_files() -> dict[str, Path]:
@@ -166,15 +169,19 @@ def leaving_one_out(
     sources: Mapping[str, Mapping[str, Any]],
     folder: Path,
     step: int,
+    cohorts: Sequence[str] | None,
     also: Mapping[str, Any] = MappingProxyType({}),
 ) -> Iterator[Case]:
-    """Make a case of every source: it is tested on, and the others are learnt from; `also` is laid over the config."""
+    """Make a case of every source: it is tested on, and the others are learnt from; `also` is laid over the config.
+
+    `cohorts` are those to test on, by default all.
+    """
     if not is_there(name, [Path(source["matrix"]) for source in sources.values()]):
         return
-    for left_out, source in sources.items():
+    for left_out in cohorts or sources:
         overlay = {
             "compendium": {"sources": {"gdsc": None, **{key: sources[key] for key in sources if key != left_out}}},
-            "external": {"kidney": None, "geuvadis": None, left_out: source},
+            "external": {"kidney": None, "geuvadis": None, left_out: sources[left_out]},
         }
         yield made_ready(copy_of_project(folder / left_out), name, {**overlay, **also}, [left_out], False, step)
 
