@@ -36,6 +36,7 @@ with job(folder / "log", Path(sys.argv[0]).parents[2] / "workflow" / "scripts" /
         2,
         folder / "normalised.h5ad",
         folder / "split.tsv",
+        None,
         folder / "scratch",
         "code",
         *(folder / name for name in ("weights.h5", "history.tsv", "metrics.json")),

@@ -120,7 +120,7 @@ def test_figures_are_the_winners_as_shares_and_own_scaling_counts_for_external_c
     entries = harness["contenders"].known_entries()
     held = harness["accuracy"].Harness(["deep"], entries, tmp_path)
     # A blend brings what it combines, in front of it, and the baseline is always there.
-    assert held.methods == ["ridge", "gelu", "median_kernel", "deep"]
+    assert held.methods == ["ridge", "gelu", "median_kernel", "pooled_kernel", "deep"]
     held.rows += [
         row_of(harness, "gdsc 0", "test", "training", "deep", 8.0),
         row_of(harness, "gdsc 1", "test", "training", "deep", 10.0),

@@ -22,7 +22,7 @@ from tensorflow.core.util.event_pb2 import Event
 from landex.baselines.least_squares import Ridge
 from landex.errors import UserError
 from landex.examples import Examples, open_parts
-from landex.h5ad import write_matrix
+from landex.h5ad import open_matrix, write_matrix
 from landex.kinds import KINDS
 from landex.models import open_model, validation_error
 from landex.networks.architecture import arrays_of, build_network
@@ -238,6 +238,17 @@ def write_run(folder: Path, samples: int = 30, seed: int = 5, selected: int = 6)
     pd.DataFrame({"sample": obs.index, "part": parts}).to_csv(folder / "split.tsv", sep="\t", index=False)
 
 
+def write_auxiliary(folder: Path, samples: int = 10) -> None:
+    """Write samples of auxiliary cohorts, of which one lacks a target, beside a run."""
+    with open_matrix(folder / "normalised.h5ad") as matrix:
+        var = matrix.var
+    obs = pd.DataFrame(index=pd.Index([f"a:{row}" for row in range(samples)], name="sample"))
+    values = np.random.default_rng(7).normal(size=(samples, len(var))).astype(np.float32)
+    measured = np.ones(values.shape, bool)
+    measured[: samples // 2, -1], values[: samples // 2, -1] = False, 0
+    write_matrix(folder / "auxiliary.h5ad", obs, var, values, {"measured": measured})
+
+
 def fit(
     folder: Path,
     settings: dict[str, Any],
@@ -249,7 +260,8 @@ def fit(
     """Run the job in a folder that `write_run` has filled; return its outputs."""
     outputs = [folder / name for name in ("weights.h5", "history.tsv", "metrics.json")]
     how = {"device": "cpu", "gpus": 1, "allow_cpu": False, "checkpoint_minutes": 1, "tensorboard": False, **train}
-    inputs = folder / "normalised.h5ad", folder / "split.tsv"
+    auxiliary = folder / "auxiliary.h5ad"
+    inputs = folder / "normalised.h5ad", folder / "split.tsv", auxiliary if auxiliary.exists() else None
     defaults = KINDS["ridge"].defaults
     ridge = (KINDS["ridge"].estimator, {**defaults, "lambdas": lambdas or defaults["lambdas"]})
     below = ridge if settings["skip"] == "ridge" else None
@@ -293,7 +305,7 @@ def test_a_part_of_the_targets_is_trained_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    ["nothing", "code", "setting", "part", "ridge", "data", "split"],
+    ["nothing", "code", "setting", "part", "ridge", "data", "split", "auxiliary"],
 )
 def test_an_interrupted_job_goes_on_if_nothing_that_it_depends_on_has_changed(
     change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -320,11 +332,28 @@ def test_an_interrupted_job_goes_on_if_nothing_that_it_depends_on_has_changed(
         arguments["settings"]["dropout"] = 0.1
     elif change in ("data", "split"):
         write_run(tmp_path, seed=6 if change == "data" else 5, selected=5 if change == "split" else 6)
+    elif change == "auxiliary":
+        write_auxiliary(tmp_path)
     elif change != "nothing":
         arguments |= {"code": {"code": "edit"}, "part": {"part": (2, 3)}, "ridge": {"lambdas": [2.0]}}[change]
     fit(tmp_path, **arguments)
     resumptions = json.loads((tmp_path / "metrics.json").read_text())["resumptions"]
     assert resumptions == (1 if change == "nothing" else 0)
+
+
+@pytest.mark.parametrize("skip", ["none", "ridge"])
+def test_a_network_learns_from_auxiliary_samples_too_as_far_as_they_measure_its_targets(
+    skip: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_run(tmp_path)
+    settings = mapping_of("deep", hidden=[7], epochs=2, skip=skip)
+    alone = fit(tmp_path, settings)[0].read_bytes()
+    write_auxiliary(tmp_path)
+    with caplog.at_level("INFO"):
+        weights, _, metrics = fit(tmp_path, settings)
+    assert "18 training samples, and 10 of auxiliary cohorts" in caplog.text
+    assert json.loads(metrics.read_text())["settings"] == {**settings, "auxiliary": 10}
+    assert weights.read_bytes() != alone
 
 
 def test_parts_of_the_targets_make_the_whole() -> None:
