@@ -297,6 +297,11 @@ COHORTS = [
     ),
     Change("an external cohort more", setting("external", "cells", to=CELLS), WITH_CELLS.cohort_matrix("cells")),
     Change(
+        "the licence of an auxiliary cohort",
+        setting("auxiliary", "leukaemia", "licence", to="CC0"),
+        CHAIN.bundle("ols") | CHAIN.report(),
+    ),
+    Change(
         "how an auxiliary cohort is harmonised",
         setting("auxiliary", "leukaemia", "harmonise", to="tdm"),
         CHAIN.normalise_external("leukaemia"),

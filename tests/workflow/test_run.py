@@ -202,6 +202,16 @@ def test_a_bundles_card_says_the_errors_of_the_evaluation(finished: Finished) ->
         assert errors[row.cohort, row.scaling]["mae"] == pytest.approx(float(row.mae), rel=1e-4)
 
 
+@pytest.mark.parametrize(("model", "auxiliary"), [("ols", ["leukaemia"]), ("both", [])])
+def test_a_bundle_tells_of_the_auxiliary_cohorts_that_its_models_learnt_from(
+    finished: Finished, model: str, auxiliary: list[str]
+) -> None:
+    with open_bundle(finished.project.root / "results" / "bundles" / f"{model}.landex") as bundle:
+        origins = {origin["name"]: origin["data"] for origin in bundle.about["origins"]}
+    assert list(origins) == ["gdsc", *auxiliary]
+    assert all(origins[name] == f"{name}.h5ad (auxiliary)" for name in auxiliary)
+
+
 def test_missing_genes_of_a_cohort_are_imputed_and_marked(finished: Finished) -> None:
     matrix = read_normalised(finished, "geuvadis")
     measured = matrix.layers["measured"]

@@ -193,14 +193,16 @@ def inferred():
 
 def origins(wildcards):
     """Return where a bundle's training samples come from, as its card says it."""
-    auxiliary = any(learns_from_auxiliary(MODELS[name]) for name in models_in_bundle(wildcards.model))
+    pooled = any(learns_from_auxiliary(MODELS[name]) for name in models_in_bundle(wildcards.model))
+    learnt_from = [(SOURCES, ""), (AUXILIARY, " (auxiliary)")][: 1 + pooled]
     return [
         {
             "name": name,
-            "data": f"{source['geo']} on {source['platform']}" if "geo" in source else Path(source["matrix"]).name,
-            "licence": source.get("licence", ""),
+            "data": (f"{entry['geo']} on {entry['platform']}" if "geo" in entry else Path(entry["matrix"]).name) + role,
+            "licence": entry.get("licence", ""),
         }
-        for name, source in {**SOURCES, **(AUXILIARY if auxiliary else {})}.items()
+        for cohorts, role in learnt_from
+        for name, entry in cohorts.items()
     ]
 
 
