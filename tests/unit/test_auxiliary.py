@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression
 
-from landex.auxiliary import AuxiliaryCohort, write_auxiliary
+from landex.auxiliary import AuxiliaryCohort, in_few_sets, write_auxiliary
 from landex.baselines.fit import fit_baseline
 from landex.errors import UserError
 from landex.examples import Examples, JoinedExamples, StoredExamples, open_training
@@ -216,3 +216,35 @@ def test_cohorts_count_as_auxiliary_where_a_model_learns_from_them_and_they_are_
     assert list(auxiliary_cohorts(config)) == ["c"]
     config["models"] = {"one": {"kind": "ridge"}, "two": {"kind": "ridge", "auxiliary": False}}
     assert auxiliary_cohorts(config) == {}
+
+
+def sets_of(counts: NDArray[np.bool_]) -> list[str]:
+    """Return for every target the cohorts that it counts in, as digits."""
+    return ["".join(str(cohort) for cohort in np.flatnonzero(column)) for column in counts.T]
+
+
+def test_targets_of_rare_sets_of_cohorts_count_in_the_largest_frequent_set_within() -> None:
+    wanted = ["012"] * 5 + ["01"] * 4 + ["12"] * 3 + ["2"] * 2 + ["0"] + [""] * 2
+    counts = np.array([[str(cohort) in cohorts for cohorts in wanted] for cohort in range(3)])
+    in_few = {most: sets_of(in_few_sets(counts, [10, 20, 40], most)) for most in (6, 5, 4, 3, 2, 1)}
+    assert in_few[6] == wanted
+    assert in_few[5] == [*wanted[:14], "", "", ""]
+    # "2" goes with its two targets, before "" with its three.
+    assert in_few[4] == [*wanted[:12], "", "", "", "", ""]
+    # Of "12", three targets, nothing is left within but "".
+    assert in_few[3] == [*wanted[:9], *[""] * 8]
+    assert in_few[2] == [*wanted[:5], *[""] * 12]
+    # Five targets less than twelve: the larger set stays.
+    assert in_few[1] == [""] * 17
+
+
+def test_of_the_sets_within_the_one_with_most_samples_is_taken() -> None:
+    wanted = ["01"] + ["0"] * 3 + ["1"] * 2
+    counts = np.array([[str(cohort) in cohorts for cohorts in wanted] for cohort in range(2)])
+    assert sets_of(in_few_sets(counts, [30, 10], 2)) == ["0", "0", "0", "0", "1", "1"]
+    assert sets_of(in_few_sets(counts, [10, 30], 2)) == ["1", "0", "0", "0", "1", "1"]
+    # What counts nowhere is never given up.
+    wanted = ["01"] * 3 + ["0"] * 2 + [""]
+    counts = np.array([[str(cohort) in cohorts for cohorts in wanted] for cohort in range(2)])
+    assert sets_of(in_few_sets(counts, [10, 10], 2)) == ["01", "01", "01", "", "", ""]
+    assert not in_few_sets(np.zeros((0, 4), bool), []).size

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from landex.copies import Part, find_copies
 from landex.files import atomic
-from landex.h5ad import Matrix, create_matrix, open_matrix
+from landex.h5ad import create_matrix, open_matrix
 
 Mask = NDArray[np.bool_]
 
@@ -20,6 +20,9 @@ _logger = logging.getLogger(__name__)
 # A sample that was normalised otherwise here than there lies farther from itself than a copy within a compendium does
 # (a correlation of .995 instead of .9998), and leaving a stranger out costs little.
 DISTANCE = 0.1
+# Models are fitted to every set of targets that count in the same cohorts by itself: with kernels this takes as many
+# times as long. Seven cohorts of four platforms make a dozen sets, most of them of a few targets.
+MOST_SETS = 6
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ def write_auxiliary(
 
     A sample that the compendium or an external cohort holds too goes, and so does one that an auxiliary cohort before
     its own holds: nothing is learnt from what is tested on, and nothing twice. A target counts in a cohort that
-    measures it in all samples: single gaps would make more sets of samples than models can be fitted to one by one.
+    measures it in all samples, or in fewer cohorts than that (`in_few_sets`): models are fitted set by set.
 
     Parameters
     ----------
@@ -96,23 +99,58 @@ def _chosen(cohort: AuxiliaryCohort, rows: NDArray[np.intp]) -> Iterator[_Chosen
 def _write_matrix(chosen: Sequence[_Chosen], var: pd.DataFrame, path: Path) -> None:
     obs = pd.concat([cohort.obs for cohort in chosen]) if chosen else pd.DataFrame(index=pd.Index([], name="sample"))
     is_landmark = (var["role"] == "landmark").to_numpy()
+    counts = np.array([_complete(cohort) for cohort in chosen], bool).reshape(len(chosen), len(var))
+    counts[:, ~is_landmark] = in_few_sets(counts[:, ~is_landmark], [len(cohort.rows) for cohort in chosen])
     with create_matrix(path, obs, var) as out:
         start = 0
-        for cohort in chosen:
+        for cohort, counted in zip(chosen, counts, strict=True):
             with open_matrix(cohort.normalised) as matrix:
-                complete = _complete(matrix, cohort.rows)
                 for place, values in matrix.blocks(cohort.rows, "own"):
                     at = slice(start + place.start, start + place.stop)
-                    counts = matrix.read(cohort.rows[place], "measured").astype(bool) & complete
                     # Landmarks that were not measured were filled in; targets that do not count are 0.
-                    out.write(at, np.where(counts | is_landmark, values, 0))
-                    out.write(at, counts, "measured")
+                    out.write(at, np.where(counted | is_landmark, values, 0))
+                    out.write(at, np.broadcast_to(counted, values.shape), "measured")
             start += len(cohort.rows)
 
 
-def _complete(matrix: Matrix, rows: NDArray[np.intp]) -> Mask:
-    """Tell which genes are measured in all of some samples."""
-    complete = np.ones(len(matrix.var), bool)
-    for _, measured in matrix.blocks(rows, "measured"):
-        complete &= measured.astype(bool).all(axis=0)
+def _complete(cohort: _Chosen) -> Mask:
+    """Tell which genes are measured in all chosen samples of a cohort."""
+    with open_matrix(cohort.normalised) as matrix:
+        complete = np.ones(len(matrix.var), bool)
+        for _, measured in matrix.blocks(cohort.rows, "measured"):
+            complete &= measured.astype(bool).all(axis=0)
     return complete
+
+
+def in_few_sets(counts: Mask, samples: Sequence[int], most: int = MOST_SETS) -> Mask:
+    """Let targets count in fewer cohorts until not too many sets of cohorts are left.
+
+    The set with the fewest targets is given up, time after time: its targets count in that one of the other sets within
+    it that has the most samples, or in no cohort where there is none.
+
+    Parameters
+    ----------
+    counts
+        Which targets count in which cohorts, shape (cohorts, targets).
+    samples
+        Of every cohort.
+    most
+        Sets of cohorts that may be left, at least 1.
+
+    Returns
+    -------
+    array
+        Shape as `counts`; True nowhere else.
+    """
+    patterns, of_target = np.unique(counts.T, axis=0, return_inverse=True)
+    sets = {tuple(pattern): np.flatnonzero(of_target == number) for number, pattern in enumerate(patterns.tolist())}
+    while len(sets) > most:
+        fewest = min(filter(any, sets), key=lambda pattern: len(sets[pattern]))
+        targets = sets.pop(fewest)
+        within = [other for other in sets if all(had for has, had in zip(other, fewest, strict=True) if has)]
+        taken = max(within, key=lambda other: np.dot(other, samples), default=(False,) * len(fewest))
+        sets[taken] = np.concatenate([sets.get(taken, np.array([], np.intp)), targets])
+    few = np.zeros_like(counts)
+    for pattern, targets in sets.items():
+        few[np.ix_(np.flatnonzero(pattern), targets)] = True
+    return few
