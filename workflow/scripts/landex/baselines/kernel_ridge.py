@@ -53,7 +53,8 @@ class KernelRidge:
         Penalties to choose from. Of equal errors the larger penalty wins.
     widths
         Widths of the kernel to choose from, one for all targets, as multiples of the median distance between training
-        samples. Of equal errors the larger width wins. Chosen on up to 2,048 samples and 512 targets, evenly spaced.
+        samples. Of equal errors the larger width wins. Chosen on up to 2,048 samples and 512 targets, evenly spaced,
+        and of these on the largest set of targets that are measured in the same samples.
     choose
         What has the lowest mean absolute error: training samples, each predicted by a fit to all others
         (`leave_one_out`, of up to 2,048, evenly spaced), or the `select` part. A target that `select` does not
@@ -122,6 +123,11 @@ class KernelRidge:
             return float(widths[0])
         columns = np.arange(0, len(training.features), -(-len(training.features) // _TARGETS_FOR_WIDTH))
         some = Profiles.read(training, -(-len(training.samples) // _SAMPLES_FOR_WIDTH), columns)
+        if some.sets:
+            # One set finds it as well as all of them, each of which would take as long.
+            rows, largest = some.sets[0]
+            columns = columns[largest]
+            some = replace(some, targets=some.targets[:, largest], sets=[(rows, np.arange(len(largest)))])
         selected = Selected.read(select, columns) if self.choose == "select" else None
         reached = []
         for width in widths:
