@@ -61,9 +61,11 @@ class Files:
         )
         return AuxiliaryCohort(name, cohort, normalised)
 
-    def gather(self, auxiliary: list[AuxiliaryCohort], others: dict[str, Path]) -> tuple[Path, pd.DataFrame]:
+    def gather(
+        self, auxiliary: list[AuxiliaryCohort], others: dict[str, Path], distance: float = 0.02
+    ) -> tuple[Path, pd.DataFrame]:
         matrix, duplicates = self.folder / "out" / "auxiliary.h5ad", self.folder / "out" / "duplicates.tsv"
-        write_auxiliary(auxiliary, others, matrix, duplicates)
+        write_auxiliary(auxiliary, others, distance, matrix, duplicates)
         return matrix, pd.read_csv(duplicates, sep="\t")
 
 
@@ -109,6 +111,17 @@ def test_what_the_compendium_or_another_cohort_holds_is_left_out_even_where_it_w
     assert kept == [f"one:one{row}" for row in (0, 1, 3, 4, 6, 7)] + [f"two:two{row}" for row in range(7)]
     left_out = duplicates[duplicates["kept"] == 0]
     assert set(left_out["sample"]) == {"one2", "one5", "two7"}
+
+
+def test_copies_that_the_config_calls_so_are_copies_here_too(files: Files) -> None:
+    one, compendium = drawn(1, 8), drawn(3, 9)
+    # A correlation of about .97.
+    compendium[4] = one[2] + np.random.default_rng(5).normal(0, 0.5, len(GENES))
+    others = {"compendium": files.cohort("c", compendium)}
+    for distance, kept in ((0.02, 8), (0.4, 7)):
+        matrix, _ = files.gather([files.auxiliary("one", one)], others, distance)
+        with open_matrix(matrix) as gathered:
+            assert len(gathered.obs) == kept
 
 
 def test_a_target_with_a_gap_counts_in_no_sample_of_its_cohort(files: Files) -> None:

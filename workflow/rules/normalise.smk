@@ -99,6 +99,7 @@ rule auxiliary:
     params:
         auxiliary=list(AUXILIARY),
         external=list(EXTERNAL),
+        distance=DUPLICATES["distance"],
         code=code("auxiliary"),
     script:
         "../scripts/auxiliary.py"

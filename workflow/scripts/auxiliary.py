@@ -12,6 +12,7 @@ with job(snakemake.log[0], __file__, snakemake.input, snakemake.output):
     write_auxiliary(
         [AuxiliaryCohort(name, Path(cohort), Path(normalised)) for name, cohort, normalised in files],
         {"compendium": Path(snakemake.input.compendium), **{name: Path(path) for name, path in external}},
+        snakemake.params.distance,
         Path(snakemake.output.matrix),
         Path(snakemake.output.duplicates),
         snakemake.threads,

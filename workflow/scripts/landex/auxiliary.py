@@ -17,8 +17,9 @@ Mask = NDArray[np.bool_]
 
 _logger = logging.getLogger(__name__)
 
-# A sample that was normalised otherwise here than there lies farther from itself than a copy within a compendium does
-# (a correlation of .995 instead of .9998), and leaving a stranger out costs little.
+# Least distance up to which two samples are copies. One that was normalised otherwise here than there lies farther from
+# itself than a copy within a compendium does (a correlation of .995 instead of .9998), and leaving a stranger out costs
+# little.
 DISTANCE = 0.1
 # Models are fitted to every set of targets that count in the same cohorts by itself: with kernels this takes as many
 # times as long. Seven cohorts of four platforms make a dozen sets, most of them of a few targets.
@@ -35,7 +36,12 @@ class AuxiliaryCohort:
 
 
 def write_auxiliary(
-    auxiliary: Sequence[AuxiliaryCohort], others: Mapping[str, Path], matrix: Path, duplicates: Path, threads: int = 1
+    auxiliary: Sequence[AuxiliaryCohort],
+    others: Mapping[str, Path],
+    distance: float,
+    matrix: Path,
+    duplicates: Path,
+    threads: int = 1,
 ) -> None:
     """Gather the samples of auxiliary cohorts that no other cohort holds.
 
@@ -49,6 +55,8 @@ def write_auxiliary(
         The auxiliary cohorts, in their order; those without own scaling (too small, too little measured) are left out.
     others
         The compendium and the external cohorts, log2, by name.
+    distance
+        Root mean square difference of normal scores up to which two samples are copies, .1 at least.
     matrix
         Result: X in z-scores by each cohort's own mean and deviation, genes as in the normalised compendium; layer
         `measured`; samples named `{cohort}:{sample}`. It may have no samples.
@@ -62,7 +70,7 @@ def write_auxiliary(
     chosen, tables = list[_Chosen](), list[pd.DataFrame]()
     for cohort in auxiliary:
         part = Part.read(cohort.name, cohort.cohort)
-        copies = find_copies([part], known, part.var.index, DISTANCE, matrix, threads)
+        copies = find_copies([part], known, part.var.index, max(distance, DISTANCE), matrix, threads)
         known.append(part)
         tables.append(copies.table)
         chosen += _chosen(cohort, np.flatnonzero(copies.kept))

@@ -240,12 +240,19 @@ def evenly_spaced(source: ExampleSource, most: int) -> Examples:
     for block in source.blocks():
         blocks.append(block.take(np.arange(-start % step, len(block.samples), step)))
         start += len(block.samples)
+    return joined(blocks)
+
+
+def joined(parts: Sequence[Examples]) -> Examples:
+    """Return samples of at least one source, of the same targets, one source after the other."""
+    if len(parts) == 1:
+        return parts[0]
     return Examples(
-        np.concatenate([block.inputs for block in blocks]),
-        np.concatenate([block.targets for block in blocks]),
-        np.concatenate([block.measured for block in blocks]),
-        [name for block in blocks for name in block.samples],
-        source.features,
+        np.concatenate([part.inputs for part in parts]),
+        np.concatenate([part.targets for part in parts]),
+        np.concatenate([part.measured for part in parts]),
+        [name for part in parts for name in part.samples],
+        parts[0].features,
     )
 
 
@@ -284,7 +291,7 @@ class JoinedExamples:
 
     def load(self) -> Examples:
         """Return all samples in memory."""
-        return self._joined([source.load() for source in self.sources])
+        return joined([source.load() for source in self.sources])
 
     def take(self, rows: NDArray[np.intp]) -> Examples:
         """Return some samples, in increasing order, in memory."""
@@ -296,18 +303,7 @@ class JoinedExamples:
             for source, place, start in zip(self.sources, places, starts, strict=True)
             if len(place)
         ]
-        return self._joined(taken)
-
-    def _joined(self, parts: Sequence[Examples]) -> Examples:
-        if len(parts) == 1:
-            return parts[0]
-        return Examples(
-            np.concatenate([part.inputs for part in parts]),
-            np.concatenate([part.targets for part in parts]),
-            np.concatenate([part.measured for part in parts]),
-            [sample for part in parts for sample in part.samples],
-            self.features,
-        )
+        return joined(taken)
 
 
 @contextmanager
